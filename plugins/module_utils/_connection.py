@@ -1,0 +1,272 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The one way to reach a mongod: one argument spec, one client, one translation of its errors.
+
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
+
+try:
+    import pymongo
+    from pymongo import errors as pymongo_errors
+
+    PYMONGO_IMPORT_ERROR = ""
+except ImportError:
+    PYMONGO_IMPORT_ERROR = traceback.format_exc()
+
+MINIMUM_PYMONGO = (4, 6)
+APP_NAME = "stronghold.mongodb"
+
+
+def login_argument_spec() -> dict[str, dict[str, Any]]:
+    """The connection options of every module that talks to mongod; documented in the doc fragment ``login``."""
+    return {
+        "login_host": {"type": "str", "default": "localhost"},
+        "login_port": {"type": "int", "default": 27017},
+        "login_user": {"type": "str"},
+        "login_password": {"type": "str", "no_log": True},
+        "login_database": {"type": "str", "default": "admin"},
+        "replica_set": {"type": "str"},
+        "auth_mechanism": {
+            "type": "str",
+            "choices": ["SCRAM-SHA-256", "SCRAM-SHA-1", "MONGODB-X509"],
+        },
+        "tls": {"type": "bool", "default": True, "aliases": ["ssl"]},
+        "tls_ca_file": {"type": "path", "aliases": ["ssl_ca_certs"]},
+        "tls_certificate_key_file": {"type": "path", "aliases": ["ssl_certfile"]},
+        "tls_certificate_key_password": {"type": "str", "no_log": True, "aliases": ["ssl_pem_passphrase"]},
+        "tls_crl_file": {"type": "path", "aliases": ["ssl_crlfile"]},
+        "login_timeout": {"type": "int", "default": 10},
+    }
+
+
+@dataclass(frozen=True)
+class Login:
+    """Where and as whom to connect. ``host`` is a name or address without port; ``timeout`` is in seconds."""
+
+    host: str = "localhost"
+    port: int = 27017
+    user: str | None = None
+    password: str | None = None
+    database: str = "admin"
+    replica_set: str | None = None
+    auth_mechanism: str | None = None
+    tls: bool = True
+    tls_ca_file: str | None = None
+    tls_certificate_key_file: str | None = None
+    tls_certificate_key_password: str | None = None
+    tls_crl_file: str | None = None
+    timeout: int = 10
+
+    @classmethod
+    def from_params(cls, params: dict[str, Any]) -> Login:
+        """From module parameters of ``login_argument_spec``."""
+        return cls(
+            host=params["login_host"],
+            port=params["login_port"],
+            user=params["login_user"],
+            password=params["login_password"],
+            database=params["login_database"],
+            replica_set=params["replica_set"],
+            timeout=params["login_timeout"],
+            **{name: params[name] for name in ("auth_mechanism",)},
+            **{name: value for name, value in params.items() if name.startswith("tls")},
+        )
+
+    @property
+    def address(self) -> str:
+        """``host:port``, with an IPv6 address in brackets; a Unix socket's path alone."""
+        if self.host.startswith("/"):
+            return self.host
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def authenticates(self) -> bool:
+        return self.user is not None or self.auth_mechanism == "MONGODB-X509"
+
+    def at(self, host: str, port: int) -> Login:
+        """The same login on another member, connected to directly."""
+        return replace(self, host=host, port=port, replica_set=None)
+
+    def anonymous(self) -> Login:
+        """The same address and TLS settings without credentials."""
+        return replace(self, user=None, password=None, auth_mechanism=None)
+
+
+def require_pymongo(module: AnsibleModule) -> None:
+    """Fail with a hint where PyMongo is missing or older than ``MINIMUM_PYMONGO``."""
+    needed = "pymongo >= " + ".".join(map(str, MINIMUM_PYMONGO))
+    if PYMONGO_IMPORT_ERROR:
+        module.fail_json(msg=missing_required_lib(needed), exception=PYMONGO_IMPORT_ERROR)
+    elif pymongo.version_tuple[:2] < MINIMUM_PYMONGO:
+        module.fail_json(msg=f"This module needs {needed}, and {pymongo.version} is installed; upgrade it there.")
+
+
+@contextmanager
+def connect(login: Login, attempt: str = "connect") -> Iterator[MongoClient[dict[str, Any]]]:
+    """Yield a client that has reached the server and logged in; close it afterwards.
+
+    Without ``login.replica_set`` the connection is direct, so it also serves secondaries and servers whose
+    set is not initiated. Errors raised inside the block by the server are translated too, as a failure of
+    ``attempt`` (completes "could not ..."). Raises StrongholdError.
+    """
+    with translate(login.address, attempt):
+        client = _client(login)
+        try:
+            client.admin.command("ping")
+            yield client
+        finally:
+            client.close()
+
+
+@contextmanager
+def translate(host: str, attempt: str) -> Iterator[None]:
+    """Raise a StrongholdError for every PyMongo error in the block."""
+    try:
+        yield
+    except pymongo_errors.PyMongoError as error:
+        reason, remedy = explain(error)
+        raise StrongholdError(host, attempt, reason, remedy) from error
+
+
+def _client(login: Login) -> MongoClient[dict[str, Any]]:
+    milliseconds = login.timeout * 1000
+    options: dict[str, Any] = {
+        "appname": APP_NAME,
+        "serverSelectionTimeoutMS": milliseconds,
+        "connectTimeoutMS": milliseconds,
+        "directConnection": login.replica_set is None,
+        "retryWrites": True,
+    }
+    if login.replica_set is not None:
+        options["replicaSet"] = login.replica_set
+    if login.tls and not login.host.startswith("/"):
+        options["tls"] = True
+        tls = {
+            "tlsCAFile": login.tls_ca_file,
+            "tlsCertificateKeyFile": login.tls_certificate_key_file,
+            "tlsCertificateKeyFilePassword": login.tls_certificate_key_password,
+            "tlsCRLFile": login.tls_crl_file,
+        }
+        options.update({name: value for name, value in tls.items() if value is not None})
+    if login.authenticates:
+        x509 = login.auth_mechanism == "MONGODB-X509"
+        options["authSource"] = "$external" if x509 else login.database
+        options.update(
+            {
+                name: value
+                for name, value in {
+                    "username": login.user,
+                    "password": login.password,
+                    "authMechanism": login.auth_mechanism,
+                }.items()
+                if value is not None
+            }
+        )
+    return pymongo.MongoClient(login.address, **options)
+
+
+# Server error codes: src/mongo/base/error_codes.yml of the server.
+_BY_CODE: dict[int, tuple[str, str]] = {
+    13: ("the account lacks the privilege ({detail})", "log in with an account that holds it"),
+    18: (
+        "the server refused the user name, the password or the client's address",
+        "check login_user, login_password, login_database and the account's authenticationRestrictions",
+    ),
+    94: ("the replica set is not initiated yet", "initiate it with stronghold.mongodb.mongodb_replicaset"),
+    10107: ("this member is not the primary", "name the set in replica_set so that the primary is found"),
+}
+
+# Fragments of what ssl, socket and PyMongo report when no server could be selected, most specific first.
+_BY_TEXT: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (
+        ("hostname mismatch", "ip address mismatch", "doesn't match"),
+        "its certificate is not valid for this name",
+        "connect by a name that the certificate carries, or re-issue it with this name",
+    ),
+    (
+        ("certificate has expired",),
+        "its certificate has expired",
+        "renew it with stronghold.mongodb.mongodb_tls",
+    ),
+    (
+        ("certificate_verify_failed", "unable to get local issuer", "self-signed certificate"),
+        "its certificate is not signed by the trusted authority",
+        "give the right tls_ca_file",
+    ),
+    (
+        ("certificate required", "certificate_required", "handshake failure", "tlsv13_alert", "bad certificate"),
+        "the server refused this client's certificate or demands one",
+        "give a tls_certificate_key_file that its authority signed",
+    ),
+    (
+        ("wrong_version_number", "record layer failure", "unexpected eof", "eof occurred"),
+        "the server does not speak TLS there",
+        "check login_port, or set tls to false if this server really has no TLS",
+    ),
+    (
+        ("no such file", "could not load", "couldn't load", "pem lib", "private key doesn't match"),
+        "a TLS file given to the client cannot be used ({detail})",
+        "check tls_ca_file and tls_certificate_key_file",
+    ),
+    (
+        ("connection refused",),
+        "nothing listens there",
+        "start mongod, and check login_host and login_port",
+    ),
+    (
+        ("name or service not known", "nodename nor servname", "temporary failure in name", "no address associated"),
+        "the name does not resolve",
+        "correct login_host, or add the name to DNS or /etc/hosts",
+    ),
+    (
+        ("replica set name", "no replica set members"),
+        "the server there belongs to no replica set or to one of another name",
+        "check replica_set",
+    ),
+    (
+        ("no primary", "no replica set members match selector"),
+        "the set has no primary now",
+        "see mongodb_replicaset_info for the state of its members",
+    ),
+    (
+        ("connection closed", "connection reset"),
+        "the server closed the connection, as it does when it demands TLS",
+        "check the tls options",
+    ),
+    (
+        ("timed out", "timeout", "no route to host", "network is unreachable", "host is unreachable"),
+        "no answer came within the timeout",
+        "check that the host is up and that its firewall admits this one",
+    ),
+)
+
+
+def explain(error: Exception) -> tuple[str, str]:
+    """Reason and remedy, for people, of a PyMongo error."""
+    detail = " ".join(str((getattr(error, "details", None) or {}).get("errmsg") or error).split())
+    known = _BY_CODE.get(getattr(error, "code", None) or 0)
+    if known is None and not isinstance(error, pymongo_errors.OperationFailure):
+        text = str(error).lower()
+        known = next(((reason, remedy) for marks, reason, remedy in _BY_TEXT if any(mark in text for mark in marks)), None)
+    if known is None:
+        known = ("of the error '{detail}'", "see the server's log for the cause")
+    reason, remedy = known
+    return reason.replace("{detail}", detail[:300]), remedy

@@ -1,0 +1,103 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Real mongods on loopback, and modules run as Ansible runs them: a fresh process with JSON arguments."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pymongo
+
+from lab.binaries import mongod_tree
+
+ROOT = Path(__file__).resolve().parents[2]
+FIRST_PORT = 20000
+
+
+@dataclass
+class Mongod:
+    """One mongod process on loopback with its data under ``home``; ``options`` are command-line words."""
+
+    home: Path
+    port: int
+    version: str = "6.0.27"
+    options: list[str] = field(default_factory=list)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        (self.home / "data").mkdir(parents=True, exist_ok=True)
+        command = [
+            str(mongod_tree(self.version) / "bin" / "mongod"),
+            *("--dbpath", str(self.home / "data"), "--port", str(self.port), "--bind_ip", "127.0.0.1"),
+            *("--logpath", str(self.home / "log"), "--logappend", "--nounixsocket"),
+            *("--wiredTigerCacheSizeGB", "0.25", "--setParameter", "diagnosticDataCollectionEnabled=false"),
+            *self.options,
+        ]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 30
+        while "Waiting for connections" not in self.log():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"mongod on {self.port} did not start: {self.log()[-2000:]}")
+            time.sleep(0.05)
+
+    def log(self) -> str:
+        path = self.home / "log"
+        return path.read_text() if path.exists() else ""
+
+    def stop(self, *, kill: bool = False) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.kill() if kill else self.process.terminate()
+            self.process.wait(timeout=60)
+
+    def client(self, **options: Any) -> pymongo.MongoClient[dict[str, Any]]:
+        return pymongo.MongoClient("127.0.0.1", self.port, directConnection=True, serverSelectionTimeoutMS=5000, **options)
+
+
+@contextlib.contextmanager
+def mongods(home: Path, count: int = 1, version: str = "6.0.27", *options: str, port: int = FIRST_PORT) -> Iterator[list[Mongod]]:
+    """``count`` running mongods on consecutive ports, stopped at the end."""
+    servers = [Mongod(home / f"m{index}", port + index, version, list(options)) for index in range(count)]
+    try:
+        for server in servers:
+            server.start()
+        yield servers
+    finally:
+        for server in servers:
+            server.stop(kill=True)
+
+
+def run_module(name: str, *, check: bool = False, diff: bool = True, **arguments: Any) -> dict[str, Any]:
+    """Run one module of the collection and return its result; ``rc`` is added when it failed."""
+    payload = {**arguments, "_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_remote_tmp": "/tmp"}  # noqa: S108
+    done = subprocess.run(
+        [sys.executable, "-m", f"ansible_collections.stronghold.mongodb.plugins.modules.{name}"],
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": payload}),
+        env={**os.environ, "PYTHONPATH": str(ROOT / ".tree")},
+        cwd="/",
+        text=True,
+        capture_output=True,
+        check=False,
+        timeout=300,
+    )
+    try:
+        result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        raise AssertionError(f"{name} printed no result:\n{done.stdout}\n{done.stderr}") from None
+    if done.returncode:
+        result["rc"] = done.returncode
+    return result

