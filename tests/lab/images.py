@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,12 +18,14 @@ from lab.shell import CACHE, LabError, as_root, progress, run
 SUITES = {"debian-12": "bookworm", "debian-13": "trixie"}
 PACKAGES = "systemd,systemd-sysv,dbus,python3,openssh-server,ca-certificates,iproute2,procps"
 
+HOSTS = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
 SSHD = "PermitRootLogin prohibit-password\nUseDNS no\nMaxStartups 100\n"
 
 
 def ensure(name: str) -> str:
     """The Podman image of ``name`` (a key of SUITES); made once, then cached."""
-    image = f"localhost/stronghold-lab-{name}"
+    recipe = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+    image = f"localhost/stronghold-lab-{name}:{recipe}"
     if podman.exists("image", image):
         return image
     progress(f"building the host image {name}")

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lab.binaries import WHEELS
-from lab.packages import server_package
+from lab.packages import recipe, server_package
 from lab.shell import CACHE, LabError, progress, run
 
 ROOT = CACHE / "mirror"
@@ -31,7 +31,7 @@ TOOLS = {tool: f"github.com/mongodb/mongo-tools/{tool}/main@100.18.0" for tool i
 
 def build() -> Path:
     """The folder to serve: ``apt/debian``, ``key.asc``, ``wheels`` and ``fingerprint``. Made once per content, then cached."""
-    content = json.dumps([sorted(WHEELS), SUITES, PYTHONS, REQUIREMENTS.read_text()])
+    content = json.dumps([recipe(), sorted(WHEELS), SUITES, PYTHONS, REQUIREMENTS.read_text()])
     stamp = hashlib.sha256(content.encode()).hexdigest()
     if (ROOT / "stamp").exists() and (ROOT / "stamp").read_text() == stamp:
         return ROOT

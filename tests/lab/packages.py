@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,9 +30,15 @@ Description: MongoDB database server, packaged for the lab
 """
 
 
+def recipe() -> str:
+    """Digest of all that shapes the packages, so that a change of it makes new ones."""
+    files = [Path(__file__), *sorted(TEMPLATES.iterdir())]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+
+
 def server_package(version: str) -> Path:
     """The .deb of mongodb-org-server ``version``; made once, then cached."""
-    target = CACHE / "packages" / f"mongodb-org-server_{version}_amd64.deb"
+    target = CACHE / "packages" / recipe() / f"mongodb-org-server_{version}_amd64.deb"
     if target.exists():
         return target
     tree = mongod_tree(version)
