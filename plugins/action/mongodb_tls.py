@@ -1,0 +1,148 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The controller's side of ``mongodb_tls``: ask the host for requests, sign them, bring the certificates back."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, library, pem
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.authority import CONTROLLER, AuthorityFolder, sign
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import (
+    RELATIONS,
+    argument_spec,
+    wanted_certificates,
+)
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject, rfc2253
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.request import requested_key
+
+MODULE = "stronghold.mongodb.mongodb_tls"
+
+
+class ActionModule(ActionBase):
+    """Runs the module once when nothing has to be issued, else once before and once after signing."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _, params = self.validate_argument_spec(argument_spec(), **RELATIONS)
+        try:
+            result.update(self._run(params, task_vars))
+        except StrongholdError as error:
+            result.update(failed=True, msg=str(error), **error.facts())
+        finally:
+            self._remove_tmp_path(self._connection._shell.tmpdir)
+        return result
+
+    def _run(self, params: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        problem = library.problem()
+        if problem:
+            raise StrongholdError(CONTROLLER, "sign certificates", problem, "install it for the Python that runs Ansible")
+        wanted = wanted_certificates(params, CONTROLLER)
+        if params["authority"] is None:
+            return self._on_host(dict(self._task.args), task_vars)
+        folder = self._folder(params["authority"])
+        now = datetime.now(timezone.utc)
+        certificate = folder.certificate()
+        # The paths of the host are passed on as written: "~" means another home there.
+        arguments = {key: value for key, value in self._task.args.items() if key != "authority"}
+        first = self._on_host({**arguments, "trusted": _trust(certificate)}, task_vars)
+        if first.get("failed"):
+            return first
+        requests = [entry.pop("request", None) for entry in first["certificates"]]
+        if not any(requests):
+            made = certificate is None and self._task.check_mode
+            return {
+                **_merged(folder, made, first),
+                "authority": _facts(certificate, now),
+                "warnings": _warnings(first, certificate, now),
+            }
+
+        authority, made = folder.opened(now)
+        entries = [
+            {**entry, "certificate": self._signed(authority, request, item, now)} if request else entry
+            for entry, request, item in zip(self._task.args["certificates"], requests, wanted)
+        ]
+        second = self._on_host({**arguments, "trusted": _trust(authority.certificate), "certificates": entries}, task_vars)
+        if second.get("failed"):
+            return second
+        second["invocation"] = first.get("invocation", {})
+        return {
+            **_merged(folder, made, first, second),
+            "authority": _facts(authority.certificate, now),
+            "warnings": _warnings(second, authority.certificate, now),
+        }
+
+    def _on_host(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        result: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+        return result
+
+    def _folder(self, options: dict[str, Any]) -> AuthorityFolder:
+        passphrase_file = options["passphrase_file"]
+        return AuthorityFolder(
+            folder=Path(self._loader.path_dwim(options["dir"])),
+            subject=Subject(options["common_name"], options["organization"]),
+            passphrase=options["passphrase"],
+            passphrase_file=Path(self._loader.path_dwim(passphrase_file)) if passphrase_file else None,
+            days=options["days"],
+            key_type=options["key_type"],
+        )
+
+    def _signed(self, authority: pem.Pair, request: str, wanted: Any, now: datetime) -> str:
+        try:
+            public_key = requested_key(request)
+        except ValueError as error:
+            raise StrongholdError(
+                CONTROLLER, f"sign the certificate {wanted.path}", f"the request cannot be used: {error}", "run the task again"
+            ) from error
+        return pem.write_certificates([sign(authority, public_key, wanted, now)]).decode()
+
+
+def _trust(certificate: Any) -> str:
+    return pem.write_certificates([certificate]).decode() if certificate else ""
+
+
+def _creation(folder: AuthorityFolder) -> dict[str, Any]:
+    header = f"authority {folder.folder} on the controller"
+    after = {"subject": rfc2253(folder.subject.to_name()), "key_type": folder.key_type, "days": folder.days}
+    return {"before_header": header, "after_header": header, "before": "", "after": after}
+
+
+def _facts(certificate: Any, now: datetime) -> dict[str, Any]:
+    if certificate is None:
+        return dict.fromkeys(("subject", "serial", "fingerprint", "not_before", "not_after", "days_left"))
+    return describe.facts(certificate, now)
+
+
+def _merged(folder: AuthorityFolder, made: bool, *visits: dict[str, Any]) -> dict[str, Any]:
+    """The creation of the authority and all visits as one: each change once, with the later diff where two tell of the same."""
+    diffs = [_creation(folder)] if made else []
+    diffs.extend(entry for visit in visits for entry in visit["diff"])
+    changes = [f"create the authority {folder.folder} on the controller"] if made else []
+    changes.extend(change for visit in visits for change in visit["changes"])
+    return {
+        **visits[-1],
+        "changed": made or any(visit["changed"] for visit in visits),
+        "changes": list(dict.fromkeys(changes)),
+        "diff": list({entry["before_header"]: entry for entry in diffs}.values()),
+    }
+
+
+def _warnings(result: dict[str, Any], certificate: Any, now: datetime) -> list[str]:
+    """An authority in the last tenth of its life, because its replacement takes time."""
+    warnings = list(result.get("warnings", []))
+    if certificate is not None:
+        start, end = library.validity(certificate)
+        if (end - now) * 10 < end - start:
+            warnings.append(f"The authority expires on {describe.moment(end)}, and every certificate with it; replace it before.")
+    return warnings

@@ -1,0 +1,199 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The private authority, kept in a folder on the controller.
+
+The folder holds ``ca.key`` (PKCS #8, encrypted) and ``ca.pem`` (the certificate, written last: where it is, the
+authority is complete). Any number of processes may use it at once.
+
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.describe import moment
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.judge import BACKDATED
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.library import validity
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject, to_alternative_names
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.pem import (
+    Pair,
+    PemError,
+    public_bytes,
+    read_certificates,
+    write_certificates,
+    write_key,
+)
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import (
+    authority_usages,
+    key_type_of,
+    make_key,
+    usages,
+)
+
+with suppress(ImportError):
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+
+CONTROLLER = "the controller"
+_OTHERS = 0o077
+
+
+@dataclass(frozen=True)
+class AuthorityFolder:
+    """Where an authority is or will be, and how it is made when it is not. ``days`` is its life."""
+
+    folder: Path
+    subject: Subject
+    passphrase: str | None = None
+    passphrase_file: Path | None = None
+    days: int = 3650
+    key_type: str = "ec-p256"
+
+    def __post_init__(self) -> None:
+        problems = self.subject.problems() + (["days is less than 1"] if self.days < 1 else [])
+        if problems:
+            raise StrongholdError(CONTROLLER, f"accept the authority {self.folder}", "; ".join(problems), "correct its options")
+
+    def certificate(self) -> x509.Certificate | None:
+        """The authority's certificate, or None before its creation. Raises StrongholdError."""
+        data = self._read(self._certificate_file)
+        if data is None:
+            return None
+        try:
+            return read_certificates(data)[0]
+        except PemError as error:
+            raise self._failure(f"{self._certificate_file} cannot be used: {error}", "put it back from your backup") from error
+
+    def opened(self, now: datetime) -> tuple[Pair, bool]:
+        """The authority with its key unlocked, and whether it was made just now. Raises StrongholdError."""
+        made = False
+        if self.certificate() is None:
+            try:
+                files.make_private(self.folder)
+                with files.locked([self.folder]):
+                    made = self._create(now)
+            except OSError as error:
+                raise self._failure(f"of the error '{error}'", "check the folder and its owner") from error
+        certificate = self.certificate()
+        data = self._read(self._key_file)
+        if certificate is None or data is None:
+            raise self._failure(f"{self._certificate_file} is there and {self._key_file} is not", "put it back from your backup")
+        if validity(certificate)[1] <= now:
+            raise self._failure(f"it expired on {moment(validity(certificate)[1])}", "replace the authority")
+        key = self._unlock(data)
+        if public_bytes(key.public_key()) != public_bytes(certificate.public_key()):
+            raise self._failure("its key does not belong to its certificate", "put both files back from one backup")
+        return Pair(certificate, (), key), made
+
+    @property
+    def _certificate_file(self) -> Path:
+        return self.folder / "ca.pem"
+
+    @property
+    def _key_file(self) -> Path:
+        return self.folder / "ca.key"
+
+    def _create(self, now: datetime) -> bool:
+        """Under the lock; False when another process came first. Each step that an interrupted run has done is kept."""
+        if self._certificate_file.exists():
+            return False
+        self.folder.chmod(0o700)
+        data = self._read(self._key_file)
+        if data is None:
+            passphrase = self._passphrase(make=True)
+            key = make_key(self.key_type)
+            files.write(self._key_file, write_key(key, serialization.BestAvailableEncryption(passphrase.encode())), 0o600)
+        else:
+            key = self._unlock(data)
+        certificate = sign_authority(key, self.subject, self.days, now)
+        files.write(self._certificate_file, write_certificates([certificate]), 0o644)
+        return True
+
+    def _unlock(self, data: bytes) -> Any:
+        try:
+            return serialization.load_pem_private_key(data, self._passphrase().encode())
+        except (ValueError, TypeError) as error:
+            raise self._failure(f"the passphrase does not open {self._key_file}", "give the right passphrase") from error
+
+    def _passphrase(self, *, make: bool = False) -> str:
+        if self.passphrase_file is None:
+            passphrase = self.passphrase
+        else:
+            data = self._read(self.passphrase_file)
+            if data is None and make:
+                files.make_private(self.passphrase_file.parent)
+                data = secrets.token_urlsafe(32).encode()
+                files.write(self.passphrase_file, data + b"\n", 0o600)
+            elif data is None:
+                raise self._failure(f"its passphrase file {self.passphrase_file} is missing", "put it back from your backup")
+            elif self.passphrase_file.stat().st_mode & _OTHERS:
+                raise self._failure(f"others can read its passphrase file {self.passphrase_file}", "set its mode to 0600")
+            passphrase = data.decode(errors="replace").rstrip("\r\n")
+        if not passphrase:
+            raise self._failure("its passphrase is empty", "give one")
+        return passphrase
+
+    def _read(self, path: Path) -> bytes | None:
+        try:
+            return files.read(path)
+        except (OSError, ValueError) as error:
+            raise self._failure(f"of the error '{error}'", "check the file and its owner") from error
+
+    def _failure(self, reason: str, remedy: str) -> StrongholdError:
+        return StrongholdError(CONTROLLER, f"use the authority {self.folder}", reason, remedy)
+
+
+def sign_authority(key: Any, subject: Subject, days: int, now: datetime) -> x509.Certificate:
+    """A self-signed authority certificate."""
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    builder = _builder(subject, subject.to_name(), key.public_key(), now, now + timedelta(days=days))
+    for _name, extension, critical in authority_usages():
+        builder = builder.add_extension(extension, critical)
+    builder = builder.add_extension(identifier, critical=False)
+    builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
+    return builder.sign(key, hashes.SHA256())
+
+
+def sign(authority: Pair, public_key: Any, wanted: Wanted, now: datetime) -> x509.Certificate:
+    """A certificate for ``wanted``, which alone decides what it says: of a host's request only the key is taken."""
+    if key_type_of(public_key) != wanted.key_type:
+        raise StrongholdError(
+            CONTROLLER,
+            f"sign the certificate {wanted.path}",
+            f"the host asks with a key of type {key_type_of(public_key)} and {wanted.key_type} is declared",
+            "run the task again",
+        )
+    end = min(now + timedelta(days=wanted.days), validity(authority.certificate)[1])
+    builder = _builder(wanted.subject, authority.certificate.subject, public_key, now, end)
+    for _name, extension, critical in usages(wanted.kind, wanted.key_type):
+        builder = builder.add_extension(extension, critical)
+    if wanted.names:
+        builder = builder.add_extension(to_alternative_names(wanted.names), critical=False)
+    issuer = authority.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+    builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer), critical=False)
+    return builder.sign(authority.key, hashes.SHA256())
+
+
+def _builder(subject: Subject, issuer: x509.Name, public_key: Any, now: datetime, end: datetime) -> x509.CertificateBuilder:
+    """Serial numbers are random (159 bits), so they need no record."""
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject.to_name())
+        .issuer_name(issuer)
+        .public_key(public_key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - BACKDATED)
+        .not_valid_after(end)
+    )

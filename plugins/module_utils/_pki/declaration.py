@@ -1,0 +1,160 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a task of ``mongodb_tls`` asks for: its options, and the certificates they declare.
+
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject, parse_names
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import KEY_TYPES, KINDS
+
+THIRD = "third"
+_PERMITTED_MODE = 0o660
+
+
+def argument_spec() -> dict[str, dict[str, Any]]:
+    """Options of the module, checked on the controller and again on the host."""
+    return {
+        "authority": {
+            "type": "dict",
+            "options": {
+                "dir": {"type": "path", "required": True},
+                "passphrase": {"type": "str", "no_log": True},
+                "passphrase_file": {"type": "path", "no_log": False},
+                "common_name": {"type": "str", "default": "MongoDB authority"},
+                "organization": {"type": "str", "default": ""},
+                "days": {"type": "int", "default": 3650},
+                "key_type": {"type": "str", "choices": list(KEY_TYPES), "default": KEY_TYPES[0], "no_log": False},
+            },
+            "mutually_exclusive": [("passphrase", "passphrase_file")],
+            "required_one_of": [("passphrase", "passphrase_file")],
+        },
+        "trusted": {"type": "str"},
+        "ca_file": {"type": "path", "required": True},
+        "renew_before": {"type": "str", "default": THIRD},
+        "certificates": {
+            "type": "list",
+            "elements": "dict",
+            "required": True,
+            "options": {
+                "path": {"type": "path", "required": True},
+                "kind": {"type": "str", "choices": list(KINDS), "required": True},
+                "common_name": {"type": "str", "required": True},
+                "organization": {"type": "str", "required": True},
+                "organizational_unit": {"type": "str", "default": ""},
+                "names": {"type": "list", "elements": "str", "default": []},
+                "days": {"type": "int", "default": 365},
+                "key_type": {"type": "str", "choices": list(KEY_TYPES), "default": KEY_TYPES[0], "no_log": False},
+                "owner": {"type": "str"},
+                "group": {"type": "str"},
+                "mode": {"type": "str", "default": "0600"},
+                "certificate": {"type": "str"},
+            },
+        },
+    }
+
+
+# Relations between the top-level options, for AnsibleModule and for ActionBase.validate_argument_spec.
+RELATIONS: dict[str, Any] = {
+    "mutually_exclusive": [("authority", "trusted")],
+    "required_one_of": [("authority", "trusted")],
+}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One declared certificate. ``names`` are normalised; ``renew_before`` of None is a third of the life."""
+
+    path: Path
+    kind: str
+    subject: Subject
+    names: tuple[str, ...] = ()
+    days: int = 365
+    key_type: str = KEY_TYPES[0]
+    renew_before: timedelta | None = None
+    owner: str | None = None
+    group: str | None = None
+    mode: int = 0o600
+
+
+def wanted_certificates(params: dict[str, Any], host: str) -> list[Wanted]:
+    """The declared certificates. Raises StrongholdError, which names the entry, for what cannot be issued."""
+    wanted = [_wanted(entry, params["renew_before"], host) for entry in params["certificates"]]
+    paths = [item.path for item in wanted] + [Path(params["ca_file"])]
+    for path in paths:
+        if paths.count(path) > 1:
+            raise _refusal(host, str(path), "two files are declared there", "give each a path of its own")
+    groups = {(item.subject.organization, item.subject.organizational_unit) for item in wanted if item.kind == "member"}
+    for item in wanted:
+        if item.kind == "client" and (item.subject.organization, item.subject.organizational_unit) in groups:
+            raise _refusal(
+                host,
+                str(item.path),
+                "a client with the organization and unit of the members would be taken for a member, with all rights",
+                "give clients another organizational_unit",
+            )
+    return wanted
+
+
+def _wanted(entry: dict[str, Any], renew_before: str, host: str) -> Wanted:
+    path = entry["path"]
+    subject = Subject(entry["common_name"], entry["organization"], entry["organizational_unit"])
+    try:
+        item = Wanted(
+            path=Path(path),
+            kind=entry["kind"],
+            subject=subject,
+            names=parse_names(entry["names"]),
+            days=entry["days"],
+            key_type=entry["key_type"],
+            renew_before=_renew_before(renew_before),
+            owner=entry["owner"],
+            group=entry["group"],
+            mode=_mode(entry["mode"]),
+        )
+    except ValueError as error:
+        raise _refusal(host, path, str(error), "correct it") from error
+    problems = subject.problems()
+    if not item.path.is_absolute():
+        problems.append("the path is not absolute")
+    if item.days < 1:
+        problems.append("days is less than 1")
+    if item.kind == "member" and not item.names:
+        problems.append("a member certificate without names would be valid for no address")
+    if item.renew_before is not None and item.renew_before >= timedelta(days=item.days):
+        problems.append(f"it would be renewed on every run, as renew_before is not below its {item.days} days")
+    if problems:
+        raise _refusal(host, path, "; ".join(problems), "correct its options")
+    return item
+
+
+def _renew_before(text: str) -> timedelta | None:
+    if text == THIRD:
+        return None
+    if not text.isdecimal():
+        raise ValueError(f"renew_before is '{text}' and neither '{THIRD}' nor a number of days")
+    return timedelta(days=int(text))
+
+
+def _mode(text: str) -> int:
+    try:
+        mode = int(text, 8)
+    except ValueError:
+        mode = -1
+    if mode < 0 or mode & ~_PERMITTED_MODE:
+        raise ValueError(f"mode '{text}' is not an octal number within 0660, in quotes")
+    return mode
+
+
+def _refusal(host: str, path: str, reason: str, remedy: str) -> StrongholdError:
+    return StrongholdError(host, f"accept the declaration of {path}", reason, remedy)

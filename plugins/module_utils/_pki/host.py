@@ -1,0 +1,293 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The host's side: what is there, what has to change, and how it is changed.
+
+For a certificate that has to be issued, the first call makes a private key in ``.NAME.pending`` beside the file and
+returns a request for it; a later call, with the certificate that was signed for it, puts both in place at
+once. Between the two the old file stays as it is, and a key that waits is used again.
+
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, files, pem
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.judge import judge, key_matches
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import rfc2253
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import key_type_of, make_key
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.request import make_request
+from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Plan
+
+with suppress(ImportError):
+    from cryptography import x509
+
+CA_MODE = 0o644
+
+
+@dataclass
+class Host:
+    """One run on one host. ``name`` is for errors; ``results`` is complete after the plan is applied."""
+
+    name: str
+    now: datetime
+    trusted: tuple[x509.Certificate, ...]
+    check_mode: bool
+    plan: Plan = field(default_factory=Plan)
+    results: list[dict[str, Any]] = field(default_factory=list)
+
+    def bundle(self, path: Path) -> None:
+        """Plan that ``path`` holds exactly the trusted authorities.
+
+        A file that trusts only others belongs to a cluster of another authority; replacing it would cut this host off.
+        """
+        data = self._read(path)
+        present: tuple[x509.Certificate, ...] = ()
+        unusable = ""
+        if data is not None:
+            try:
+                present = pem.read_certificates(data)
+            except pem.PemError as error:
+                unusable = str(error)
+        if present and not set(present) & set(self.trusted):
+            raise StrongholdError(
+                self.name,
+                f"trust the authority in {path}",
+                f"this host trusts another one already, {'; '.join(describe.for_list(present))}",
+                "bring back the folder of that authority to the controller, or remove the file if the host is to start anew",
+            )
+        if not self.trusted:
+            if self.check_mode:
+                self.plan.add(
+                    f"trust the new authority in {path}", f"trusted authorities {path}", [], ["a new authority"], lambda: None
+                )
+            return
+        mode_differs = data is not None and files.mode(path) != CA_MODE
+        if present == self.trusted and not mode_differs:
+            return
+        reason = f" in place of a file that is not usable: {unusable}" if unusable else ""
+
+        def change() -> None:
+            if unusable:
+                self._set_aside(path)
+            files.write(path, pem.write_certificates(self.trusted), CA_MODE)
+
+        self.plan.add(
+            f"trust {', '.join(rfc2253(item.subject) for item in self.trusted)} in {path}{reason}",
+            f"trusted authorities {path}",
+            [*describe.for_list(present), *([f"mode {files.mode(path):04o}"] if mode_differs else [])],
+            [*describe.for_list(self.trusted), *([f"mode {CA_MODE:04o}"] if mode_differs else [])],
+            change,
+        )
+
+    def certificate(self, wanted: Wanted, brought: str | None) -> None:
+        """Plan one certificate; ``brought`` is the one that was signed for the pending key, in PEM, with its chain."""
+        data = self._read(wanted.path)
+        pair: pem.Pair | None = None
+        foreign = False
+        if data is None:
+            reasons = ["there is none yet"]
+        else:
+            try:
+                pair = pem.read_pair(data)
+                reasons = judge(pair, wanted, self.trusted, self.now)
+                foreign = not key_matches(pair)
+            except pem.PemError as error:
+                reasons = [f"the file there is not usable: {error}"]
+                foreign = True
+        result: dict[str, Any] = {
+            "path": str(wanted.path),
+            "kind": wanted.kind,
+            "subject": rfc2253(wanted.subject.to_name()),
+            "names": list(wanted.names),
+            "issued": bool(reasons and (brought or self.check_mode)),
+            "reasons": reasons,
+            **dict.fromkeys(("serial", "fingerprint", "not_before", "not_after", "days_left")),
+        }
+        self.results.append(result)
+        if reasons:
+            self._plan_issue(wanted, pair, foreign, brought, result)
+        elif pair is not None:
+            result.update(describe.facts(pair.certificate, self.now))
+            self._plan_attributes(wanted)
+            self._plan_cleaning(wanted)
+
+    def _plan_issue(
+        self, wanted: Wanted, pair: pem.Pair | None, foreign: bool, brought: str | None, result: dict[str, Any]
+    ) -> None:
+        summary = f"issue the {wanted.kind} certificate {wanted.path}: {'; '.join(result['reasons'])}"
+        subject = f"certificate {wanted.path}"
+        before = describe.for_diff(pair.certificate) if pair else None
+        after: dict[str, Any] = {
+            "subject": result["subject"],
+            "names": sorted(wanted.names),
+            "key_type": wanted.key_type,
+        }
+        if brought is not None:
+            new = self._accept(wanted, brought, pair)
+            result.update(describe.facts(new.certificate, self.now))
+            after = describe.for_diff(new.certificate)
+            self.plan.add(summary, subject, before, after, lambda: self._install(wanted, new, foreign))
+            return
+        if self.trusted:
+            after["issuer"] = rfc2253(self.trusted[0].subject)
+        waiting = self._pending_key(wanted)
+        if waiting is not None and not self.check_mode:
+            result["request"] = make_request(waiting, wanted)
+            return
+
+        def change() -> None:
+            key = make_key(wanted.key_type)
+            files.write(_pending(wanted), pem.write_key(key), 0o600)
+            result["request"] = make_request(key, wanted)
+
+        self.plan.add(summary, subject, before, after, change)
+
+    def _pending_key(self, wanted: Wanted) -> Any:
+        """The key that waits for its certificate, if it is one of the declared type."""
+        data = self._read(_pending(wanted))
+        if data is None:
+            return None
+        try:
+            key = pem.read_key(data)
+        except pem.PemError:
+            return None
+        return key if key_type_of(key.public_key()) == wanted.key_type else None
+
+    def _accept(self, wanted: Wanted, brought: str, pair: pem.Pair | None) -> pem.Pair:
+        """The brought certificate with the key it was made for, judged before anything is touched.
+
+        The key in place is tried too: another run may have finished the same request meanwhile.
+        """
+        attempt = f"install the certificate {wanted.path}"
+        try:
+            certificate, *chain = pem.read_certificates(brought.encode())
+        except pem.PemError as error:
+            raise StrongholdError(
+                self.name, attempt, f"what was brought cannot be used: {error}", "bring a PEM certificate"
+            ) from error
+        reasons = ["no key on this host belongs to it"]
+        for key in (self._pending_key(wanted), pair.key if pair else None):
+            new = pem.Pair(certificate, tuple(chain), key)
+            if key is not None and key_matches(new):
+                reasons = judge(new, wanted, self.trusted, self.now)
+                if not reasons:
+                    return new
+        raise StrongholdError(self.name, attempt, "; ".join(reasons), "correct that, and run the task again")
+
+    def _install(self, wanted: Wanted, new: pem.Pair, foreign: bool) -> None:
+        uid, gid = self._owner(wanted)
+        with suppress(FileNotFoundError):
+            present = wanted.path.stat()
+            uid = present.st_uid if uid == -1 else uid
+            gid = present.st_gid if gid == -1 else gid
+        if foreign:
+            self._set_aside(wanted.path)
+        files.write(wanted.path, pem.write_pair(new), wanted.mode, uid, gid)
+        with suppress(FileNotFoundError):
+            files.remove(_pending(wanted))
+
+    def _set_aside(self, path: Path) -> None:
+        """Keep a copy of a file that this collection did not write, with the time in its name, for its owner alone."""
+        data = self._read(path)
+        if data is not None:
+            stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+            files.write(path.with_name(f"{path.name}.{stamp}~"), data, 0o600)
+
+    def _plan_attributes(self, wanted: Wanted) -> None:
+        present = wanted.path.stat()
+        uid, gid = self._owner(wanted)
+        rows = (
+            ("owner", _user_name(present.st_uid), wanted.owner, uid not in (-1, present.st_uid)),
+            ("group", _group_name(present.st_gid), wanted.group, gid not in (-1, present.st_gid)),
+            ("mode", f"{files.mode(wanted.path):04o}", f"{wanted.mode:04o}", files.mode(wanted.path) != wanted.mode),
+        )
+        before = {name: actual for name, actual, _declared, differs in rows if differs}
+        after = {name: declared for name, _actual, declared, differs in rows if differs}
+        if not after:
+            return
+
+        def change() -> None:
+            os.chown(wanted.path, uid, gid)
+            wanted.path.chmod(wanted.mode)
+
+        what = ", ".join(f"{name} {value}" for name, value in after.items())
+        self.plan.add(f"set {what} on {wanted.path}", f"file {wanted.path}", before, after, change)
+
+    def _plan_cleaning(self, wanted: Wanted) -> None:
+        pending = _pending(wanted)
+        if self._read(pending) is not None:
+            self.plan.add(
+                f"remove the key {pending} of a request that is no longer needed",
+                f"file {pending}",
+                {"state": "present"},
+                {"state": "absent"},
+                lambda: files.remove(pending),
+            )
+
+    def _owner(self, wanted: Wanted) -> tuple[int, int]:
+        """Numbers of owner and group, -1 where none is declared, or in check mode where it does not exist yet."""
+        try:
+            return (
+                _number(wanted.owner, lambda name: pwd.getpwnam(name).pw_uid),
+                _number(wanted.group, lambda name: grp.getgrnam(name).gr_gid),
+            )
+        except KeyError as error:
+            if self.check_mode:
+                return -1, -1
+            raise StrongholdError(
+                self.name, f"give {wanted.path} to its owner", str(error.args[0]), "create the user and the group first"
+            ) from error
+
+    def _read(self, path: Path) -> bytes | None:
+        try:
+            return files.read(path)
+        except (OSError, ValueError) as error:
+            raise StrongholdError(
+                self.name, f"read {path}", str(error), "make it a file that can be read, or remove it"
+            ) from error
+
+
+def plan_host(host: Host, wanted: Sequence[Wanted], brought: Sequence[str | None], ca_file: Path) -> None:
+    """Fill ``host.plan`` and ``host.results``. Raises StrongholdError before anything is changed."""
+    host.bundle(ca_file)
+    for item, certificate in zip(wanted, brought):
+        host.certificate(item, certificate)
+
+
+def _pending(wanted: Wanted) -> Path:
+    return wanted.path.with_name(f".{wanted.path.name}.pending")
+
+
+def _number(name: str | None, find: Any) -> int:
+    if name is None:
+        return -1
+    return int(name) if name.isdecimal() else int(find(name))
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _group_name(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)

@@ -1,0 +1,121 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Subjects and alternative names.
+
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+with suppress(ImportError):
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+# RFC 5280, appendix A.1: ub-common-name, ub-organization-name, ub-organizational-unit-name.
+LONGEST_ATTRIBUTE = 64
+
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_SPECIAL = set(',+"\\<>;')
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Who a certificate is for. MongoDB takes two members for one cluster by organization and unit alone."""
+
+    common_name: str
+    organization: str = ""
+    organizational_unit: str = ""
+
+    def problems(self) -> list[str]:
+        """What X.520 does not admit, as clauses."""
+        parts = {
+            "common_name": self.common_name,
+            "organization": self.organization,
+            "organizational_unit": self.organizational_unit,
+        }
+        found = [
+            f"{key} is longer than {LONGEST_ATTRIBUTE} characters" for key, text in parts.items() if len(text) > LONGEST_ATTRIBUTE
+        ]
+        return found if self.common_name else ["common_name is empty", *found]
+
+    def to_name(self) -> x509.Name:
+        """From the widest to the narrowest attribute, so that RFC 2253 prints the common name first."""
+        parts = (
+            (NameOID.ORGANIZATION_NAME, self.organization),
+            (NameOID.ORGANIZATIONAL_UNIT_NAME, self.organizational_unit),
+            (NameOID.COMMON_NAME, self.common_name),
+        )
+        return x509.Name([x509.NameAttribute(oid, text) for oid, text in parts if text])
+
+
+def rfc2253(name: x509.Name) -> str:
+    """The subject as MongoDB writes it, which is the user name of a client certificate in ``$external``."""
+    return ",".join(
+        "+".join(f"{attribute.rfc4514_attribute_name}={_escape(str(attribute.value))}" for attribute in rdn)
+        for rdn in reversed(list(name.rdns))
+    )
+
+
+def _escape(value: str) -> str:
+    """RFC 2253, section 2.4; bytes outside printable ASCII as pairs of hexadecimal digits."""
+    last = len(value) - 1
+    escaped = []
+    for position, char in enumerate(value):
+        if char in _SPECIAL or (position == 0 and char in "# ") or (position == last and char == " "):
+            escaped.append("\\" + char)
+        elif " " <= char <= "~":
+            escaped.append(char)
+        else:
+            escaped.extend(f"\\{byte:02X}" for byte in char.encode())
+    return "".join(escaped)
+
+
+def parse_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Each name once, in order: DNS names in lower case without a final dot, addresses in their shortest form.
+
+    Raises ValueError with a clause that names the entry.
+    """
+    return tuple(dict.fromkeys(_parse_name(name) for name in names))
+
+
+def _parse_name(name: str) -> str:
+    with suppress(ValueError):
+        return str(ipaddress.ip_address(name))
+    text = name.lower().rstrip(".")
+    labels = text.split(".")
+    if labels[0] == "*" and len(labels) > 2:  # noqa: PLR2004 - a wildcard needs two labels below it
+        labels = labels[1:]
+    if len(text) > 253 or not all(_LABEL.fullmatch(label) for label in labels) or labels[-1].isdigit():  # noqa: PLR2004
+        raise ValueError(f"'{name}' is neither a DNS name (ASCII, without port) nor an IP address")
+    return text
+
+
+def to_alternative_names(names: Iterable[str]) -> x509.SubjectAlternativeName:
+    """The extension for names from ``parse_names``."""
+    general: list[x509.GeneralName] = []
+    for name in names:
+        try:
+            general.append(x509.IPAddress(ipaddress.ip_address(name)))
+        except ValueError:
+            general.append(x509.DNSName(name))
+    return x509.SubjectAlternativeName(general)
+
+
+def alternative_names(certificate: x509.Certificate) -> tuple[str, ...]:
+    """DNS names and addresses of a certificate, in its order; other kinds as ``kind:value``."""
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(
+        str(name.value) if isinstance(name, (x509.DNSName, x509.IPAddress)) else f"{type(name).__name__}:{name.value}"
+        for name in extension
+    )

@@ -1,0 +1,349 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mongodb_tls
+short_description: Issue and renew the certificates of a MongoDB cluster
+version_added: 0.1.0
+author: The stronghold.mongodb maintainers (@stronghold-mongodb)
+description:
+  - Gives a host the certificates that are declared, signed by a private authority that lives on the controller, and the
+    file of trusted authorities.
+  - A private key is made on the host that uses it and never leaves it. The authority's key never leaves the controller.
+  - Every certificate is compared by content with its declaration (key, subject, names, usages, issuer, validity, owner
+    and mode), and issued again, with a new key, when it differs or nears its end. RV(certificates[].reasons) says why.
+  - All certificates of a host are served by one task. When nothing has to be issued, the host is visited once, otherwise twice.
+  - A run that is interrupted leaves the old files in force; the next one finishes.
+extends_documentation_fragment:
+  - stronghold.mongodb.attributes
+  - stronghold.mongodb.attributes.planned
+requirements:
+  - cryptography >= 41.0 on the controller, and on the host for the interpreter that runs the module
+    (the role P(stronghold.mongodb.mongodb_host#role) provides it)
+options:
+  authority:
+    description:
+      - The authority that signs. It is created with the first certificate that it has to sign.
+      - The task runs partly on the controller, and the paths in this option are paths there.
+      - One of O(authority) and O(trusted) is required.
+    type: dict
+    suboptions:
+      dir:
+        description:
+          - Folder, for its owner alone, with the key C(ca.key), encrypted, and the certificate C(ca.pem).
+          - Keep it safe and keep it backed up. Without it no certificate can be renewed.
+        type: path
+        required: true
+      passphrase:
+        description:
+          - Passphrase of the key.
+          - One of O(authority.passphrase) and O(authority.passphrase_file) is required.
+        type: str
+      passphrase_file:
+        description:
+          - File with the passphrase of the key. When the authority is created and the file is missing, it is made with a
+            random passphrase, for its owner alone.
+        type: path
+      common_name:
+        description:
+          - Name of the authority. Used, like the following options, only when it is created.
+        type: str
+        default: MongoDB authority
+      organization:
+        description:
+          - Organization of the authority. Empty means none.
+        type: str
+        default: ""
+      days:
+        description:
+          - Days that the authority is valid. No certificate outlasts it.
+        type: int
+        default: 3650
+      key_type:
+        description:
+          - Type of its key.
+        type: str
+        choices: [ec-p256, rsa-3072]
+        default: ec-p256
+  trusted:
+    description:
+      - Certificates, in PEM, of authorities that sign elsewhere. For each certificate that has to be issued, a request is
+        returned in RV(certificates[].request), to be signed there and brought back in O(certificates[].certificate).
+    type: str
+  ca_file:
+    description:
+      - File on the host that receives the certificates of the trusted authorities, readable by all.
+      - A host whose file trusts only another authority is refused, so that losing the folder of the authority does not
+        quietly cut members off from each other.
+    type: path
+    required: true
+  renew_before:
+    description:
+      - Renew a certificate when fewer than this number of days is left. V(third) means a third of its life.
+    type: str
+    default: third
+  certificates:
+    description:
+      - The certificates to have. Others on the host are left alone.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      path:
+        description:
+          - File on the host for the certificate, its chain and its private key, in the layout that mongod and clients read.
+          - A file there that is not a certificate with its own key in clear is replaced, and kept beside under a name that
+            ends in the time and C(~).
+          - Its folder must exist, and belong to root or to the user who runs the task.
+        type: path
+        required: true
+      kind:
+        description:
+          - V(member) serves and connects to other members, V(client) only connects.
+        type: str
+        choices: [member, client]
+        required: true
+      common_name:
+        description:
+          - Common name of the subject.
+        type: str
+        required: true
+      organization:
+        description:
+          - Organization of the subject. Members of one cluster have organization and unit in common. MongoDB takes everyone
+            with these two for a member, so a client with the same two is refused.
+        type: str
+        required: true
+      organizational_unit:
+        description:
+          - Organizational unit of the subject. Empty means none.
+        type: str
+        default: ""
+      names:
+        description:
+          - DNS names and IP addresses for which the certificate is valid. A member needs each by which it is reached.
+        type: list
+        elements: str
+        default: []
+      days:
+        description:
+          - Days that the certificate is valid, from the time of issue. The start is set back by five minutes, because the
+            clocks of hosts differ.
+        type: int
+        default: 365
+      key_type:
+        description:
+          - Type of its key.
+        type: str
+        choices: [ec-p256, rsa-3072]
+        default: ec-p256
+      owner:
+        description:
+          - User, by name or number, that owns the file. Unset means as it is.
+        type: str
+      group:
+        description:
+          - Group, by name or number, of the file. Unset means as it is.
+        type: str
+      mode:
+        description:
+          - Mode of the file, an octal number in quotes, within V(0660).
+        type: str
+        default: "0600"
+      certificate:
+        description:
+          - The certificate, in PEM, that was signed elsewhere for the request of this host, followed by its chain. It is
+            refused, with the reason, if it is not what the other options declare.
+          - For use with O(trusted).
+        type: str
+seealso:
+  - name: Use x.509 certificates for membership authentication
+    description: What MongoDB demands of the certificates of members.
+    link: https://www.mongodb.com/docs/v6.0/tutorial/configure-x509-member-authentication/
+"""
+
+EXAMPLES = r"""
+- name: Certificates of a database host
+  stronghold.mongodb.mongodb_tls:
+    authority:
+      dir: ~/.stronghold/orders/authority
+      passphrase: "{{ vault_authority_passphrase }}"
+    ca_file: /etc/stronghold/tls/ca.pem
+    certificates:
+      - path: /etc/stronghold/tls/member.pem
+        kind: member
+        common_name: db-a.example.com
+        organization: orders
+        organizational_unit: members
+        names: [db-a.example.com, 192.0.2.11, localhost, 127.0.0.1]
+        owner: mongodb
+        group: mongodb
+      - path: /etc/stronghold/tls/client.pem
+        kind: client
+        common_name: db-a.example.com
+        organization: orders
+        organizational_unit: clients
+
+- name: Request a certificate from the company's authority
+  stronghold.mongodb.mongodb_tls:
+    trusted: "{{ lookup('ansible.builtin.file', 'company-ca.pem') }}"
+    ca_file: /etc/stronghold/tls/ca.pem
+    certificates:
+      - path: /etc/stronghold/tls/reports.pem
+        kind: client
+        common_name: reports
+        organization: orders
+        organizational_unit: clients
+  register: requested
+"""
+
+RETURN = r"""
+changes:
+  description: What was done, or in check mode would be done, one sentence each.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - "issue the member certificate /etc/stronghold/tls/member.pem: it expires in 20 days, on 2027-01-31T10:00:00Z"
+authority:
+  description: The authority of O(authority). Its fields are null in check mode as long as it does not exist.
+  returned: when O(authority) is given
+  type: dict
+  contains:
+    subject:
+      description: Its subject by RFC 2253.
+      type: str
+      sample: CN=MongoDB authority,O=orders
+    serial:
+      description: Its serial number in hexadecimal.
+      type: str
+    fingerprint:
+      description: SHA-256 of the certificate in hexadecimal.
+      type: str
+    not_before:
+      description: First moment of its validity, in UTC.
+      type: str
+    not_after:
+      description: Last moment of its validity, in UTC.
+      type: str
+    days_left:
+      description: Whole days until then.
+      type: int
+certificates:
+  description: The declared certificates, in order, as they are after the task.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: File on the host.
+      type: str
+    kind:
+      description: Kind as declared.
+      type: str
+    subject:
+      description: Subject by RFC 2253, which for a client is its user name in the database C($external).
+      type: str
+      sample: CN=db-a.example.com,OU=clients,O=orders
+    names:
+      description: DNS names and addresses.
+      type: list
+      elements: str
+    issued:
+      description: Whether it was issued, or in check mode would be.
+      type: bool
+    reasons:
+      description: Why it was issued.
+      type: list
+      elements: str
+      sample: ["it is not valid for 192.0.2.11"]
+    serial:
+      description: Serial number in hexadecimal. Null, like the following ones, as long as it is not issued.
+      type: str
+    fingerprint:
+      description: SHA-256 of the certificate in hexadecimal.
+      type: str
+    not_before:
+      description: First moment of its validity, in UTC.
+      type: str
+    not_after:
+      description: Last moment of its validity, in UTC.
+      type: str
+      sample: "2027-11-22T10:00:00Z"
+    days_left:
+      description: Whole days until then.
+      type: int
+    request:
+      description: Certificate signing request in PEM, for the key that waits on the host.
+      returned: with O(trusted), when the certificate has to be issued and was not brought
+      type: str
+"""
+
+import platform
+from contextlib import ExitStack
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._module import finish, funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import files, library, pem
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import (
+    RELATIONS,
+    argument_spec,
+    wanted_certificates,
+)
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.host import Host, plan_host
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec(), supports_check_mode=True, **RELATIONS)
+    with ExitStack() as stack:
+        with funnel(module):
+            host = _planned(module, stack)
+        finish(module, host.plan, certificates=host.results)
+
+
+def _planned(module: AnsibleModule, stack: ExitStack) -> Host:
+    params: dict[str, Any] = module.params
+    name = platform.node()
+    problem = library.problem()
+    if problem:
+        raise StrongholdError(
+            name,
+            "manage certificates",
+            problem,
+            "install it for the interpreter that runs this module (ansible_python_interpreter)",
+        )
+    wanted = wanted_certificates(params, name)
+    ca_file = Path(params["ca_file"])
+    if not module.check_mode:
+        stack.enter_context(_locked(name, [ca_file, *(item.path for item in wanted)]))
+    host = Host(name, datetime.now(timezone.utc), _trusted(params["trusted"] or "", name), module.check_mode)
+    plan_host(host, wanted, [entry["certificate"] for entry in params["certificates"]], ca_file)
+    return host
+
+
+def _trusted(text: str, name: str) -> Any:
+    """No authority at all means that it is made only when the first request is signed."""
+    try:
+        return pem.read_certificates(text.encode()) if text else ()
+    except pem.PemError as error:
+        raise StrongholdError(name, "use the authorities in trusted", str(error), "give certificates in PEM") from error
+
+
+def _locked(name: str, paths: list[Path]) -> Any:
+    for folder in {path.parent for path in paths}:
+        if not folder.is_dir():
+            raise StrongholdError(name, f"write into {folder}", "there is no such folder", "create it first")
+    return files.locked(path.parent for path in paths)
+
+
+if __name__ == "__main__":
+    main()
