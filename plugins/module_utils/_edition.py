@@ -23,17 +23,11 @@ REFUSED_OPTIONS = (
     "security.kmip",
     "security.ldap",
     "security.redactClientLogData",
-    "security.sasl",
     "snmp",
     "storage.inMemory",
 )
-REFUSED_PARAMETERS = (
-    "auditAuthorizationSuccess",
-    "auditConfigPollingFrequencySecs",
-    "ldapUserCacheInvalidationInterval",
-    "saslauthdPath",
-)
-REFUSED_MECHANISMS = ("GSSAPI", "PLAIN")
+REFUSED_PARAMETER_PREFIXES = ("audit", "ldap")
+REFUSED_MECHANISMS = ("GSSAPI",)
 REFUSED_ENGINES = ("inMemory", "encryptedWiredTiger")
 
 
@@ -45,7 +39,7 @@ def enterprise_options(config: Mapping[str, Any]) -> list[str]:
         if any(option == refused or option.startswith(f"{refused}.") for refused in REFUSED_OPTIONS)
     )
     parameters = config.get("setParameter") or {}
-    names += [f"setParameter.{name}" for name in sorted(parameters) if name in REFUSED_PARAMETERS]
+    names += [f"setParameter.{name}" for name in sorted(parameters) if name.startswith(REFUSED_PARAMETER_PREFIXES)]
     mechanisms = parameters.get("authenticationMechanisms", "")
     named = mechanisms.split(",") if isinstance(mechanisms, str) else mechanisms
     names += [f"setParameter.authenticationMechanisms: {name}" for name in named if name in REFUSED_MECHANISMS]
