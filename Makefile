@@ -1,0 +1,81 @@
+# The front door. `make help` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+export STRONGHOLD_CACHE ?= $(HOME)/.cache/stronghold-mongodb
+export PYTHON
+VERSION_OF_PYTHON := $(shell $(PYTHON) -c 'import platform; print(platform.python_version())')
+VENV := $(STRONGHOLD_CACHE)/venv-$(VERSION_OF_PYTHON)-$(shell cat requirements-dev.txt meta/ee-requirements.txt | sha256sum | cut -c1-12)
+BIN := $(VENV)/bin
+TREE := .tree/ansible_collections/stronghold/mongodb
+
+export PATH := $(BIN):$(PATH):/usr/sbin:/sbin
+export PYTHONPATH := $(CURDIR)/tests
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.tree
+export ANSIBLE_NOCOWS := 1
+
+LAB := $(BIN)/python -m lab
+DEMO_INVENTORY := $(STRONGHOLD_CACHE)/labs/demo/inventory/hosts.yml
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
+
+.PHONY: setup
+setup: ## Install what is missing on this machine: system packages, a virtual environment
+	@tests/lab/setup.sh $(VENV) requirements-dev.txt
+	@[[ -e $(TREE) ]] || { mkdir -p $(dir $(TREE)) && ln -s ../../.. $(TREE); }
+
+.PHONY: demo
+demo: setup ## Three database hosts in three zones and a backup host, converged and shown
+	@$(LAB) up tests/lab/fleets/demo.yml >/dev/null
+	@ANSIBLE_DISPLAY_OK_HOSTS=no ANSIBLE_DISPLAY_SKIPPED_HOSTS=no $(BIN)/ansible-playbook -i $(DEMO_INVENTORY) playbooks/site.yml
+	@ANSIBLE_DISPLAY_OK_HOSTS=no ANSIBLE_DISPLAY_SKIPPED_HOSTS=no $(BIN)/ansible-playbook -i $(DEMO_INVENTORY) tests/lab/operator.yml >/dev/null
+	@$(LAB) status demo
+
+.PHONY: demo-down
+demo-down: setup ## Remove every trace of the demo
+	@$(LAB) down demo
+
+.PHONY: lint
+lint: setup ## Style, types, roles and playbooks, documentation, changelog
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy plugins/module_utils plugins/filter tests/lab
+	$(BIN)/ansible-lint --offline --profile production --strict
+	$(BIN)/antsibull-changelog lint
+	cd $(TREE) && $(BIN)/antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck .
+
+.PHONY: units
+units: setup ## Unit tests
+	$(BIN)/pytest tests/unit
+
+.PHONY: integration
+integration: setup ## Modules against real servers on loopback
+	$(BIN)/pytest tests/integration
+
+.PHONY: sanity
+sanity: setup ## ansible-test sanity and units on the oldest and the newest supported ansible-core
+	tests/sanity/run
+
+.PHONY: importer
+importer: setup ## What Galaxy says of the built collection
+	tests/sanity/importer
+
+.PHONY: molecule
+molecule: setup ## All scenarios on real hosts
+	tests/molecule/run
+
+.PHONY: test
+test: lint units integration sanity importer molecule ## All that CI runs
+	@tests/summary
+
+.PHONY: test-long
+test-long: setup ## Long repetitions: the playbook killed at ten tasks, one fresh fleet each
+	tests/molecule/run --long
+
+.PHONY: bench-converge
+bench-converge: setup ## First converge and unchanged re-run, beside community.mongodb's roles
+	$(BIN)/python tests/bench/converge.py
