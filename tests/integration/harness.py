@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,11 +81,16 @@ def mongods(home: Path, count: int = 1, version: str = "6.0.27", *options: str, 
             server.stop(kill=True)
 
 
-def run_module(name: str, *, check: bool = False, diff: bool = True, **arguments: Any) -> dict[str, Any]:
-    """Run one module of the collection and return its result; ``rc`` is added when it failed."""
+def run_module(
+    name: str, *, check: bool = False, diff: bool = True, within: Sequence[str] = (), **arguments: Any
+) -> dict[str, Any]:
+    """Run one module of the collection and return its result; ``rc`` is added when it failed.
+
+    ``within`` are words put before the command, such as those of nsenter(1).
+    """
     payload = {**arguments, "_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_remote_tmp": "/tmp"}  # noqa: S108
     done = subprocess.run(
-        [sys.executable, "-m", f"ansible_collections.stronghold.mongodb.plugins.modules.{name}"],
+        [*within, sys.executable, "-m", f"ansible_collections.stronghold.mongodb.plugins.modules.{name}"],
         input=json.dumps({"ANSIBLE_MODULE_ARGS": payload}),
         env={**os.environ, "PYTHONPATH": str(ROOT / ".tree")},
         cwd="/",

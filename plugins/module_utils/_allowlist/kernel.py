@@ -1,0 +1,77 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kernel's rule set, through nft(8).
+
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from typing import Any
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.ruleset import FAMILY, TABLE, Listing, read
+from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+
+TIMEOUT = 60  # seconds; 100,000 ranges load in less than one
+_PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
+
+
+class Nft:
+    """The nft of this host; ``host`` names it in errors. Every method raises StrongholdError."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        self.program = shutil.which("nft", path=_PATH)
+
+    @property
+    def installed(self) -> bool:
+        return self.program is not None
+
+    def listing(self) -> Listing | None:
+        """Our table; None when the kernel has none."""
+        attempt = "list the packet filter"
+        tables = self._json(attempt, "tables", FAMILY)["nftables"]
+        if not any(item.get("table", {}).get("name") == TABLE for item in tables):
+            return None
+        return read(self._json(attempt, "table", FAMILY, TABLE))
+
+    def load(self, script: str) -> None:
+        """Carry ``script`` out as one transaction: all of it or nothing."""
+        self._run("load the packet filter", "--file", "-", script=script)
+
+    def _json(self, attempt: str, *what: str) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(self._run(attempt, "--json", "list", *what))
+        return answer
+
+    def _run(self, attempt: str, *words: str, script: str = "") -> str:
+        if self.program is None:
+            raise StrongholdError(self.host, attempt, "nft is not installed", "install the package nftables")
+        try:
+            done = subprocess.run(  # noqa: S603 - fixed words; the script holds only numbers and checked names
+                [self.program, *words],
+                input=script,
+                capture_output=True,
+                text=True,
+                timeout=TIMEOUT,
+                check=False,
+                env={**os.environ, "LC_ALL": "C"},
+            )
+        except subprocess.TimeoutExpired:
+            raise StrongholdError(
+                self.host, attempt, f"nft did not finish within {TIMEOUT} s", "see the load of the host and its kernel log"
+            ) from None
+        if done.returncode:
+            raise StrongholdError(self.host, attempt, *_explain(done.stderr))
+        return done.stdout
+
+
+def _explain(stderr: str) -> tuple[str, str]:
+    first = next((line for line in stderr.splitlines() if line.strip()), "it gave no reason")
+    if "Operation not permitted" in stderr or "you must be root" in stderr:
+        return "the account may not change the packet filter", "run the task with become: true"
+    return f"nft says '{first.strip()}'", "check that the kernel has nf_tables with fib"

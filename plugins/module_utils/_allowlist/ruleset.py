@@ -1,0 +1,246 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rule set of our own nftables table: written as a script, recognised in the kernel's listing.
+
+A packet is judged twice: at prerouting before any address translation (a port that a container engine publishes on this
+host is caught there, before it is redirected), and at input after it (a redirection from another port ends there). Both
+judge only packets to this host and to our ports, and leave every other packet to other tables. Established connections
+are judged packet by packet, so a source that is removed loses them.
+
+A script replaces the table in one transaction of the kernel: nft(8), "atomic rule replacement".
+
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.declaration import Declaration, tidy
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import (
+    BITS,
+    Ranges,
+    Source,
+    merge,
+    number,
+    parse,
+    text,
+)
+
+FAMILY = "inet"
+TABLE = "stronghold_mongodb"
+GROUP_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,62}")
+_SET_NAME = re.compile(rf"({GROUP_NAME.pattern})_([46])")
+_SAY = {4: "ip", 6: "ip6"}
+_TYPE = {4: "ipv4_addr", 6: "ipv6_addr"}
+
+# Base chains: before every translation (raw - 10, where dstnat is -100), and before the filters of others.
+_BASE = {"prerouting": -310, "input": -10}
+
+_HEADING = "# Written by stronghold.mongodb.mongodb_allowlist. The comments below are the declaration; do not edit."
+_PORTS = "# ports "
+_GROUP = "# group "
+_ENTRY = "#   "
+
+Rule = tuple[str, list[dict[str, Any]]]  # as nft reads it, as nft lists it: libnftables-json(5)
+
+
+@dataclass
+class Listing:
+    """The table as the kernel has it. ``alterations`` name what is missing from it, altered or foreign."""
+
+    ports: tuple[int, ...] = ()
+    groups: dict[str, Ranges] = field(default_factory=dict)
+    alterations: list[str] = field(default_factory=list)
+
+
+def render(declaration: Declaration) -> str:
+    """The script that puts ``declaration`` in force, with the declaration itself in its comments."""
+    return "\n".join([*_record(declaration), "", *_script(declaration.ports, declaration.ranges()), ""])
+
+
+def script(ports: Iterable[int], groups: dict[str, Ranges]) -> str:
+    """The bare script that replaces the table."""
+    return "\n".join([*_script(ports, groups), ""])
+
+
+def recorded(content: str) -> Declaration | None:
+    """The declaration in the comments of a rendered script; None when they cannot be read."""
+    ports: tuple[int, ...] = ()
+    groups: dict[str, list[Source]] = {}
+    sources: list[Source] = []
+    lines = iter(content.splitlines())
+    if next(lines, "") != _HEADING:
+        return None
+    try:
+        for line in lines:
+            if line.startswith(_PORTS):
+                ports = tuple(map(int, line[len(_PORTS) :].split()))
+            elif line.startswith(_GROUP):
+                sources = groups.setdefault(line[len(_GROUP) :], [])
+            elif line.startswith(_ENTRY):
+                entry, _blanks, comment = line[len(_ENTRY) :].partition("  ")
+                sources.append(parse(entry, comment))
+            else:
+                break
+    except ValueError:
+        return None
+    if not ports or not all(map(GROUP_NAME.fullmatch, groups)):
+        return None
+    return Declaration(ports, {name: tidy(sources) for name, sources in sorted(groups.items())})
+
+
+def read(listing: dict[str, Any]) -> Listing:
+    """What ``nft --json list table`` says."""
+    ports: tuple[int, ...] = ()
+    groups: dict[str, Ranges] = {}
+    found: dict[str, Any] = {}
+    alterations = []
+    for item in listing["nftables"]:
+        ((kind, body),) = item.items()
+        if kind == "metainfo":
+            continue
+        if kind == "rule":
+            found.setdefault(f"chain {body['chain']}", [None]).append(_plain(body["expr"]))
+            continue
+        found.setdefault(f"{kind} {body['name']}", [None])[0] = _attributes(body)
+        if kind != "set":
+            continue
+        elements = body.get("elem", [])
+        if any(isinstance(element, dict) and "elem" in element for element in elements):
+            alterations.append(f"set {body['name']}")
+        match = _SET_NAME.fullmatch(body["name"])
+        if match:
+            version = int(match[2])
+            known = elements if body["type"] == _TYPE[version] else []
+            groups.setdefault(match[1], {4: [], 6: []})[version] = merge(_interval(version, element) for element in known)
+        elif body["name"] == "ports":
+            ports = tuple(sorted(element for element in elements if isinstance(element, int)))
+            if len(ports) != len(elements):
+                alterations.append("set ports")
+    expected = _skeleton(groups)
+    alterations += [name for name in (*expected, *found) if expected.get(name) != found.get(name)]
+    return Listing(ports, groups, sorted(set(alterations)))
+
+
+def _record(declaration: Declaration) -> Iterator[str]:
+    yield _HEADING
+    yield _PORTS + " ".join(map(str, declaration.ports))
+    for name, sources in declaration.groups.items():
+        yield _GROUP + name
+        for source in sources:
+            yield f"{_ENTRY}{source}  {source.comment}".rstrip()
+
+
+def _script(ports: Iterable[int], groups: dict[str, Ranges]) -> Iterator[str]:
+    yield f"table {FAMILY} {TABLE}"  # so that there is something to delete
+    yield f"delete table {FAMILY} {TABLE}"
+    yield f"table {FAMILY} {TABLE} {{"
+    yield from _set("ports", "type inet_service", map(str, ports))
+    for name, admitted in sorted(groups.items()):
+        for version in (4, 6):
+            elements = (text(version, first, last) for first, last in admitted[version])
+            yield from _set(f"{name}_{version}", f"type {_TYPE[version]}; flags interval", elements)
+    for chain, rules in _rules(groups).items():
+        yield f"\tchain {chain} {{"
+        if chain in _BASE:
+            yield f"\t\ttype filter hook {chain} priority {_BASE[chain]}; policy accept;"
+        yield from (f"\t\t{rule}" for rule, _listed in rules)
+        yield "\t}"
+    yield "}"
+
+
+def _set(name: str, attributes: str, elements: Iterable[str]) -> Iterator[str]:
+    yield f"\tset {name} {{"
+    yield f"\t\t{attributes};"
+    listed = ",\n\t\t\t".join(elements)
+    if listed:
+        yield f"\t\telements = {{\n\t\t\t{listed}\n\t\t}}"
+    yield "\t}"
+
+
+def _rules(groups: Iterable[str]) -> dict[str, list[Rule]]:
+    ours: Rule = ("tcp dport @ports", [_match({"payload": {"protocol": "tcp", "field": "dport"}}, "@ports")])
+    here: Rule = ("fib daddr type local", [_match({"fib": {"result": "type", "flags": "daddr"}}, "local")])
+    judge: Rule = ("jump judge", [{"jump": {"target": "judge"}}])
+    accept: Rule = ("accept", [{"accept": None}])
+    loopback: Rule = ('iif "lo"', [_match({"meta": {"key": "iif"}}, "lo")])
+    return {
+        "judge": [
+            _rule(loopback, accept),
+            *(_rule(_from(version, name), accept) for name in sorted(groups) for version in (4, 6)),
+            ("counter drop", [{"counter": None}, {"drop": None}]),
+        ],
+        "prerouting": [_rule(ours, here, judge)],
+        "input": [_rule(ours, judge)],
+    }
+
+
+def _rule(*parts: Rule) -> Rule:
+    return " ".join(words for words, _listed in parts), [expression for _words, listed in parts for expression in listed]
+
+
+def _from(version: int, name: str) -> Rule:
+    family, group = _SAY[version], f"@{name}_{version}"
+    return f"{family} saddr {group}", [_match({"payload": {"protocol": family, "field": "saddr"}}, group)]
+
+
+def _match(left: dict[str, Any], right: str) -> dict[str, Any]:
+    return {"match": {"op": "==", "left": left, "right": right}}
+
+
+def _skeleton(groups: Iterable[str]) -> dict[str, list[Any]]:
+    """What a faithful listing holds besides elements: per object its attributes, and a chain's rules after them."""
+    skeleton: dict[str, list[Any]] = {
+        f"table {TABLE}": [{"family": FAMILY, "name": TABLE}],
+        "set ports": [{"family": FAMILY, "name": "ports", "table": TABLE, "type": "inet_service"}],
+    }
+    groups = sorted(groups)
+    for name in groups:
+        for version in (4, 6):
+            set_name = f"{name}_{version}"
+            skeleton[f"set {set_name}"] = [
+                {"family": FAMILY, "name": set_name, "table": TABLE, "type": _TYPE[version], "flags": "interval"}
+            ]
+    for chain, rules in _rules(groups).items():
+        attributes: dict[str, Any] = {"family": FAMILY, "table": TABLE, "name": chain}
+        if chain in _BASE:
+            attributes.update(type="filter", hook=chain, prio=_BASE[chain], policy="accept")
+        skeleton[f"chain {chain}"] = [attributes, *(listed for _words, listed in rules)]
+    return skeleton
+
+
+def _attributes(body: dict[str, Any]) -> Any:
+    return _plain({key: value for key, value in body.items() if key not in ("handle", "elem")})
+
+
+def _plain(value: Any) -> Any:
+    """Without what changes by itself (counts) or with nft's version (a list of one flag, or the flag alone)."""
+    if isinstance(value, dict):
+        return {
+            key: None
+            if key == "counter"
+            else inner[0]
+            if key == "flags" and isinstance(inner, list) and len(inner) == 1
+            else _plain(inner)
+            for key, inner in value.items()
+        }
+    return [_plain(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _interval(version: int, element: Any) -> tuple[int, int]:
+    if isinstance(element, dict):
+        if "elem" in element:
+            return _interval(version, element["elem"]["val"])
+        if "range" in element:
+            first, last = (number(version, end) for end in element["range"])
+            return first, last
+        prefix = element["prefix"]
+        first = number(version, prefix["addr"])
+        return first, first + (1 << (BITS[version] - prefix["len"])) - 1
+    first = number(version, element)
+    return first, first

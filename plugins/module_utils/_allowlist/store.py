@@ -1,0 +1,86 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The file from which the rules are loaded at boot.
+
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+
+RULES = Path("/etc/stronghold/firewall.nft")
+LOCK = Path("/run/stronghold-firewall.lock")
+_MODE = 0o600
+
+
+class Store:
+    """``path`` with mode 0600, owned by root; ``host`` names the machine in errors."""
+
+    def __init__(self, host: str, path: Path = RULES) -> None:
+        self.host, self.path = host, path
+
+    def content(self) -> str | None:
+        """The file's text; None when there is none. Bytes that are not UTF-8 are replaced. Raises StrongholdError."""
+        try:
+            return self.path.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._failed("read", error) from error
+
+    def exposed(self) -> bool:
+        """Whether the file is there with another owner or mode than it should have."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return False
+        return status.st_uid != 0 or status.st_mode & 0o7777 != _MODE
+
+    def write(self, content: str) -> None:
+        """Replace the file; a reader sees the old text or the new one. Raises StrongholdError."""
+        folder = self.path.parent
+        try:
+            folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+            descriptor, scratch = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=folder)  # made with mode 0600
+            try:
+                with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                    stream.write(content)
+                    stream.flush()
+                    os.fsync(descriptor)
+                Path(scratch).replace(self.path)
+            except BaseException:
+                with suppress(OSError):
+                    Path(scratch).unlink()
+                raise
+        except OSError as error:
+            raise self._failed("write", error) from error
+
+    def _failed(self, verb: str, error: OSError) -> StrongholdError:
+        return StrongholdError(
+            self.host,
+            f"{verb} {self.path}",
+            f"of the error '{error.strerror or error}'",
+            "check the free space and the permissions there, and run the task with become: true",
+        )
+
+
+@contextmanager
+def alone(host: str) -> Iterator[None]:
+    """Wait until no other run changes the allowlist, and keep it so. Raises StrongholdError."""
+    try:
+        stream = LOCK.open("w")
+    except OSError as error:
+        remedy = "run the task with become: true"
+        raise StrongholdError(host, f"lock {LOCK}", f"of the error '{error.strerror}'", remedy) from error
+    with stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)  # every holder ends: nft has a time limit
+        yield
