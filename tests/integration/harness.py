@@ -82,7 +82,7 @@ def mongods(home: Path, count: int = 1, version: str = "6.0.27", *options: str, 
 
 
 def run_module(
-    name: str, *, check: bool = False, diff: bool = True, within: Sequence[str] = (), **arguments: Any
+    name: str, /, *, check: bool = False, diff: bool = True, within: Sequence[str] = (), **arguments: Any
 ) -> dict[str, Any]:
     """Run one module of the collection and return its result; ``rc`` is added when it failed.
 
