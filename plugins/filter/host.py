@@ -1,0 +1,20 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils import _host_plan
+
+
+def host_plan(survey: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    unmet = _host_plan.unmet(settings["python_packages"], survey["venv"]["distributions"])
+    return _host_plan.plan(survey, {**settings, "unmet": unmet})
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Any]:
+        return {"host_plan": host_plan, "host_problems": _host_plan.problems}

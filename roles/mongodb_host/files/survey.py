@@ -1,0 +1,168 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reads what of this host matters to MongoDB and prints it as JSON; changes nothing.
+
+Sent to the host's Python on standard input, with one argument: a JSON object with ``path`` (the database path), ``user``,
+``group``, ``venv``, ``sysctls`` (names) and ``files`` (paths to read). Everything is read in one call, so that a host with
+nothing to do costs one round trip.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import grp
+import importlib.util
+import json
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+THP = "/sys/kernel/mm/transparent_hugepage/"
+TIME_UNITS = ("chrony", "chronyd", "systemd-timesyncd", "ntpd", "ntp", "ntpsec", "openntpd")
+CLOCK_UNSYNCHRONISED = 5  # TIME_ERROR, the return value of adjtimex(2)
+MIB = 1024 * 1024
+INSTALLED = """
+import importlib.metadata, json
+print(json.dumps({d.metadata["Name"].lower(): d.version for d in importlib.metadata.distributions() if d.read_text("RECORD")}))
+"""
+
+
+def read(path):
+    """The file's text without surrounding blanks, or None."""
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return None
+
+
+def start(*command):
+    try:
+        return subprocess.Popen(  # noqa: S603  fixed commands
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+    except OSError:
+        return None
+
+
+def kernel_file(path):
+    """Value (the bracketed word where there is a choice) and whether it can be written; None without such a file."""
+    text = read(path)
+    if text is None:
+        return None
+    chosen = text[text.index("[") + 1 : text.index("]")] if "[" in text else " ".join(text.split())
+    return {"value": chosen, "writable": os.access(path, os.W_OK)}
+
+
+def managed_file(path):
+    """Content, mode and owner of a file, or None."""
+    try:
+        state = Path(path).stat()
+        content = Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return {"content": content, "mode": format(state.st_mode & 0o7777, "04o"), "uid": state.st_uid}
+
+
+def existing(path):
+    path = Path(path)
+    while not path.exists():
+        path = path.parent
+    return str(path.resolve())
+
+
+def mount(path):
+    """File system under ``path`` (which need not exist yet): type, options, MiB free, read-ahead in 512-byte sectors."""
+    path = existing(path)
+    best = {"point": "", "fstype": "", "options": []}
+    for line in (read("/proc/self/mountinfo") or "").splitlines():
+        left, right = line.split(" - ", 1)
+        point = left.split()[4].replace("\\040", " ")
+        if (path + "/").startswith(point.rstrip("/") + "/") and len(point) >= len(best["point"]):
+            best = {"point": point, "fstype": right.split()[0], "options": left.split()[5].split(",")}
+    room = os.statvfs(path)
+    device = Path(path).stat().st_dev
+    block = f"/sys/dev/block/{os.major(device)}:{os.minor(device)}"
+    ahead = read(block + "/queue/read_ahead_kb") or read(block + "/../queue/read_ahead_kb")
+    return dict(best, free_mb=room.f_bavail * room.f_frsize // MIB, read_ahead_sectors=int(ahead) * 2 if ahead else None)
+
+
+def in_container():
+    environment = read("/proc/1/environ") or ""
+    return bool(read("/run/systemd/container") or Path("/run/.containerenv").exists() or "container=" in environment)
+
+
+def account(name):
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    groups = [group.gr_name for group in grp.getgrall() if group.gr_gid == entry.pw_gid]
+    return {"uid": entry.pw_uid, "shell": entry.pw_shell, "group": groups[0] if groups else ""}
+
+
+def group_exists(name):
+    return any(group.gr_name == name for group in grp.getgrall())
+
+
+def only_root_writes(path):
+    try:
+        state = Path(path).stat()
+    except OSError:
+        return False
+    return state.st_uid == 0 and not state.st_mode & 0o022
+
+
+def lines(process):
+    return process.communicate()[0].split() if process else []
+
+
+def distributions(process):
+    """Completely installed distributions (pip writes RECORD last), or None where the environment does not work."""
+    output = process.communicate()[0] if process else ""
+    return json.loads(output) if process and process.returncode == 0 and output else None
+
+
+def survey(wanted):
+    venv = wanted["venv"]
+    units = (*TIME_UNITS, "tuned")
+    states = start("systemctl", "is-active", *units)
+    packages = start(venv + "/bin/python", "-I", "-c", INSTALLED)
+    active = [unit for unit, state in zip(units, lines(states)) if state == "active"]
+    flags = set((read("/proc/cpuinfo") or "").split())
+    swaps = (read("/proc/swaps") or "").splitlines()[1:]
+    installed = distributions(packages)
+    return {
+        "container": in_container(),
+        "systemd": Path("/run/systemd/system").is_dir(),
+        "python": os.path.realpath(sys.executable),
+        "ensurepip": importlib.util.find_spec("ensurepip") is not None,
+        "cpu": {flag: flag in flags for flag in ("avx", "atomics")},
+        "numa_nodes": len(list(Path("/sys/devices/system/node").glob("node[0-9]*"))),
+        "numactl": shutil.which("numactl") is not None,
+        "swap_mb": sum(int(line.split()[2]) for line in swaps) // 1024,
+        "mount": mount(wanted["path"]),
+        "thp": {name: kernel_file(THP + name) for name in ("enabled", "defrag", "khugepaged/max_ptes_none")},
+        "sysctls": {name: kernel_file("/proc/sys/" + name.replace(".", "/")) for name in wanted["sysctls"]},
+        "files": {path: managed_file(path) for path in wanted["files"]},
+        "links": {path: Path(path).is_symlink() for path in wanted["links"]},
+        "time_services": [unit for unit in active if unit in TIME_UNITS],
+        "clock_synchronised": ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)) != CLOCK_UNSYNCHRONISED,
+        "tuned": read("/etc/tuned/active_profile") if "tuned" in active else None,
+        "selinux": {"1": "enforcing", "0": "permissive"}.get(read("/sys/fs/selinux/enforce"), "disabled"),
+        "user": account(wanted["user"]),
+        "group": group_exists(wanted["group"]),
+        "venv": {
+            "private": only_root_writes(Path(venv).parent) and only_root_writes(venv),
+            "distributions": installed if installed and "pip" in installed else None,
+        },
+        "packages_interrupted": any(Path("/var/lib/dpkg/updates").glob("[0-9]*")),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(survey(json.loads(sys.argv[1]))))
