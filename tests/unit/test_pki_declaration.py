@@ -1,0 +1,89 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Declarations that are refused before anything is done, each with its reason."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import wanted_certificates
+
+
+def entry(**options: Any) -> dict[str, Any]:
+    return {
+        "path": "/tls/member.pem",
+        "kind": "member",
+        "common_name": "db-a",
+        "organization": "orders",
+        "organizational_unit": "members",
+        "names": ["DB-A"],
+        "days": 90,
+        "key_type": "ec-p256",
+        "owner": None,
+        "group": None,
+        "mode": "0600",
+        "certificate": None,
+        **options,
+    }
+
+
+def client(**options: Any) -> dict[str, Any]:
+    return entry(path="/tls/client.pem", kind="client", organizational_unit="clients", names=[], **options)
+
+
+def parse(*entries: dict[str, Any], renew_before: str = "third") -> Any:
+    params = {"certificates": list(entries), "renew_before": renew_before, "ca_file": "/tls/ca.pem"}
+    return wanted_certificates(params, "db-a")
+
+
+def test_a_good_declaration() -> None:
+    member, other = parse(entry(mode="640"), client(), renew_before="30")
+    assert (member.names, member.mode, member.renew_before) == (("db-a",), 0o640, timedelta(days=30))
+    assert (other.kind, other.names) == ("client", ())
+    assert parse(client())[0].renew_before is None
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"names": ["db-a:27017"]}, "'db-a:27017' is neither a DNS name"),
+        ({"names": []}, "without names"),
+        ({"path": "tls/member.pem"}, "not absolute"),
+        ({"path": "/tls/ca.pem"}, "two files are declared there"),
+        ({"days": 0}, "days is less than 1"),
+        ({"common_name": "x" * 65}, "common_name is longer"),
+        ({"mode": "0644"}, "within 0660"),
+        ({"mode": "0700"}, "within 0660"),
+        ({"mode": "384"}, "within 0660"),
+        ({"mode": "-600"}, "within 0660"),
+    ],
+)
+def test_each_refusal(options: dict[str, Any], reason: str) -> None:
+    with pytest.raises(StrongholdError, match="could not accept the declaration of") as caught:
+        parse(entry(**options))
+    assert reason in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("renew_before", "reason"), [("soon", "neither 'third' nor"), ("90", "renewed on every run"), ("-1", "neither")]
+)
+def test_renew_before(renew_before: str, reason: str) -> None:
+    with pytest.raises(StrongholdError, match=reason):
+        parse(entry(), renew_before=renew_before)
+
+
+def test_a_client_that_would_count_as_member_is_refused() -> None:
+    with pytest.raises(StrongholdError, match="taken for a member"):
+        parse(entry(), {**client(), "organizational_unit": "members"})
+    assert len(parse({**client(), "organizational_unit": "members"})) == 1
+
+
+def test_one_path_for_two_is_refused() -> None:
+    with pytest.raises(StrongholdError, match="two files"):
+        parse(entry(), client() | {"path": "/tls/member.pem"})
