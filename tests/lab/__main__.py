@@ -12,13 +12,13 @@ from pathlib import Path
 
 import yaml
 
-from lab import fleet, inventory
+from lab import fleet, inventory, status
 from lab.shell import LabError
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="lab", description="Real hosts on one machine.")
-    parser.add_argument("command", choices=["up", "down", "kill", "start", "cut", "heal", "ssh"])
+    parser.add_argument("command", choices=["up", "down", "kill", "start", "cut", "heal", "ssh", "status"])
     parser.add_argument("target", help="a fleet file for up, else the name of a fleet")
     parser.add_argument("names", nargs="*", help="hosts, zones, or for ssh a host and a command")
     words = parser.parse_args()
@@ -28,6 +28,8 @@ def main() -> None:
         fleet.down(words.target)
     elif words.command == "heal":
         fleet.heal(fleet.load(words.target))
+    elif words.command == "status":
+        print(status.show(fleet.load(words.target)))
     elif words.command == "ssh":
         print(fleet.ssh(fleet.load(words.target), words.names[0], " ".join(words.names[1:])), end="")
     else:

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from lab import mirror
+from lab import mirror, network
 from lab.fleet import Fleet, ssh_options
 
 
@@ -39,10 +39,11 @@ def _connection(fleet: Fleet) -> dict[str, Any]:
 
 
 def _sources(fleet: Fleet) -> dict[str, Any]:
-    """Where these hosts get packages: the lab's mirror instead of the vendor's repository and a package index."""
+    """Where these hosts get packages, the lab's mirror; and that this machine may connect to them."""
     base = f"http://{fleet.mirror_address}"
     return {
         "mongodb_cluster_version": "6.0",
+        "mongodb_firewall_sources": [network.gateway(fleet.slot, index + 1) for index in range(len(fleet.zones))],
         "mongodb_install_mirror": f"{base}/apt/debian",
         "mongodb_install_key_url": f"{base}/key.asc",
         "mongodb_install_key_fingerprint": mirror.fingerprint(),

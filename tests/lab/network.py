@@ -26,6 +26,11 @@ def address(slot: int, index: int, host: int) -> str:
     return f"10.213.{slot * SUBNETS_PER_SLOT + index}.{host}"
 
 
+def gateway(slot: int, index: int) -> str:
+    """This machine's address as the hosts of a subnet see it."""
+    return address(slot, index, 1)
+
+
 def name(fleet: str, zone: str) -> str:
     return f"{fleet}-{zone}"
 

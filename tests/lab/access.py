@@ -1,0 +1,44 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A person's way into a converged fleet: the operator's certificate, the administrator's password, verified TLS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pymongo
+
+from lab.fleet import Fleet, Host
+
+ADMIN = "admin"
+
+
+def secrets(fleet: Fleet) -> Path:
+    """Where the collection keeps what it generated for this fleet."""
+    return fleet.home / "inventory" / ".stronghold" / str(fleet.vars["mongodb_cluster_name"])
+
+
+def tls_options(fleet: Fleet) -> dict[str, str]:
+    return {
+        "tlsCAFile": str(secrets(fleet) / "authority" / "ca.pem"),
+        "tlsCertificateKeyFile": str(fleet.home / "operator.pem"),
+    }
+
+
+def password(fleet: Fleet) -> str:
+    return (secrets(fleet) / "admin_password").read_text().strip()
+
+
+def members(fleet: Fleet) -> list[Host]:
+    return [host for host in fleet.hosts if host.group == "mongodb"]
+
+
+def client(fleet: Fleet, host: Host, *, log_in: bool = True, **options: Any) -> pymongo.MongoClient[dict[str, Any]]:
+    """A direct, verified connection to one member, as the administrator unless told otherwise."""
+    if log_in:
+        options = {"username": ADMIN, "password": password(fleet), **options}
+    settings = {"directConnection": True, "serverSelectionTimeoutMS": 5000, "tls": True, **tls_options(fleet), **options}
+    return pymongo.MongoClient(host.address, **settings)
