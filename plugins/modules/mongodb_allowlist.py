@@ -146,7 +146,13 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.decl
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.kernel import Nft
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.plan import plan_allowlist
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.ruleset import GROUP_NAME
-from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import BITS, Source, SourceError, parse
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import (
+    BITS,
+    Source,
+    SourceError,
+    parse,
+    ranges,
+)
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.store import Store, alone
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._module import finish, funnel
@@ -233,14 +239,14 @@ def main() -> None:
 
 
 def unlimited(request: Request) -> list[tuple[str, int]]:
-    """Group and IP version of each entry that covers the whole address space."""
+    """Group and IP version wherever the entries cover the whole address space."""
     if request.state == "absent":
         return []
     return [
-        (name, source.version)
+        (name, version)
         for name, sources in request.groups.items()
-        for source in sources or ()
-        if source.last - source.first + 1 == 1 << BITS[source.version]
+        for version, intervals in ranges(sources or ()).items()
+        if intervals == [(0, (1 << BITS[version]) - 1)]
     ]
 
 

@@ -27,7 +27,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.rule
     Listing,
     recorded,
     render,
-    script,
+    update,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import Ranges, text
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.store import Store
@@ -116,7 +116,7 @@ def _plan_kernel(plan: Plan, ports: tuple[int, ...], wanted: Mapping[str, Ranges
             subject,
             drift.before,
             drift.after,
-            lambda: nft.load(script(ports, dict(wanted))),
+            lambda: nft.load(update(ports, wanted, listing)),
         )
 
 

@@ -8,7 +8,7 @@ host is caught there, before it is redirected), and at input after it (a redirec
 judge only packets to this host and to our ports, and leave every other packet to other tables. Established connections
 are judged packet by packet, so a source that is removed loses them.
 
-A script replaces the table in one transaction of the kernel: nft(8), "atomic rule replacement".
+A script is one transaction of the kernel: all of it or nothing.
 
 PRIVATE to the collection.
 """
@@ -16,16 +16,16 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.declaration import Declaration, tidy
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import (
     BITS,
+    Interval,
     Ranges,
     Source,
-    merge,
     number,
     parse,
     text,
@@ -63,7 +63,19 @@ def render(declaration: Declaration) -> str:
     return "\n".join([*_record(declaration), "", *_script(declaration.ports, declaration.ranges()), ""])
 
 
-def script(ports: Iterable[int], groups: dict[str, Ranges]) -> str:
+def update(ports: Iterable[int], groups: Mapping[str, Ranges], listing: Listing | None) -> str:
+    """The script that brings the kernel's table to ``groups``.
+
+    Only differences, so that sets in use are never replaced: a packet that is on its way while a set gives way to a
+    new one of the same name finds neither, and a declared source loses it. A table that is missing or altered is
+    replaced as a whole all the same.
+    """
+    if listing is None or listing.alterations:
+        return script(ports, groups)
+    return "\n".join([*_update(set(ports), groups, listing), ""])
+
+
+def script(ports: Iterable[int], groups: Mapping[str, Ranges]) -> str:
     """The bare script that replaces the table."""
     return "\n".join([*_script(ports, groups), ""])
 
@@ -117,7 +129,7 @@ def read(listing: dict[str, Any]) -> Listing:
         if match:
             version = int(match[2])
             known = elements if body["type"] == _TYPE[version] else []
-            groups.setdefault(match[1], {4: [], 6: []})[version] = merge(_interval(version, element) for element in known)
+            groups.setdefault(match[1], {4: [], 6: []})[version] = sorted(_interval(version, element) for element in known)
         elif body["name"] == "ports":
             ports = tuple(sorted(element for element in elements if isinstance(element, int)))
             if len(ports) != len(elements):
@@ -136,22 +148,62 @@ def _record(declaration: Declaration) -> Iterator[str]:
             yield f"{_ENTRY}{source}  {source.comment}".rstrip()
 
 
-def _script(ports: Iterable[int], groups: dict[str, Ranges]) -> Iterator[str]:
+def _script(ports: Iterable[int], groups: Mapping[str, Ranges]) -> Iterator[str]:
     yield f"table {FAMILY} {TABLE}"  # so that there is something to delete
     yield f"delete table {FAMILY} {TABLE}"
     yield f"table {FAMILY} {TABLE} {{"
     yield from _set("ports", "type inet_service", map(str, ports))
     for name, admitted in sorted(groups.items()):
-        for version in (4, 6):
-            elements = (text(version, first, last) for first, last in admitted[version])
-            yield from _set(f"{name}_{version}", f"type {_TYPE[version]}; flags interval", elements)
-    for chain, rules in _rules(groups).items():
-        yield f"\tchain {chain} {{"
-        if chain in _BASE:
-            yield f"\t\ttype filter hook {chain} priority {_BASE[chain]}; policy accept;"
-        yield from (f"\t\t{rule}" for rule, _listed in rules)
-        yield "\t}"
+        yield from _sets(name, admitted)
+    for chain in ("judge", *_BASE):
+        yield from _chain(chain, groups)
     yield "}"
+
+
+def _update(ports: set[int], groups: Mapping[str, Ranges], listing: Listing) -> Iterator[str]:
+    held = listing.groups
+    yield f"table {FAMILY} {TABLE} {{"
+    for name in sorted(set(groups) - set(held)):
+        yield from _sets(name, groups[name])
+    yield "}"
+    yield from _elements("delete", "ports", map(str, set(listing.ports) - ports))
+    yield from _elements("add", "ports", map(str, ports - set(listing.ports)))
+    for name in sorted(set(groups) & set(held)):
+        for version in (4, 6):
+            old, new = set(held[name][version]), set(groups[name][version])
+            yield from _elements("delete", f"{name}_{version}", _texts(version, old - new))
+            yield from _elements("add", f"{name}_{version}", _texts(version, new - old))
+    if set(groups) != set(held):
+        yield f"flush chain {FAMILY} {TABLE} judge"
+        yield f"table {FAMILY} {TABLE} {{"
+        yield from _chain("judge", groups)
+        yield "}"
+    for name in sorted(set(held) - set(groups)):
+        for version in (4, 6):
+            yield f"delete set {FAMILY} {TABLE} {name}_{version}"
+
+
+def _texts(version: int, intervals: Iterable[Interval]) -> Iterator[str]:
+    return (text(version, *interval) for interval in sorted(intervals))
+
+
+def _elements(verb: str, name: str, elements: Iterable[str]) -> Iterator[str]:
+    listed = ", ".join(elements)
+    if listed:
+        yield f"{verb} element {FAMILY} {TABLE} {name} {{ {listed} }}"
+
+
+def _chain(chain: str, groups: Collection[str]) -> Iterator[str]:
+    yield f"\tchain {chain} {{"
+    if chain in _BASE:
+        yield f"\t\ttype filter hook {chain} priority {_BASE[chain]}; policy accept;"
+    yield from (f"\t\t{rule}" for rule, _listed in _rules(groups)[chain])
+    yield "\t}"
+
+
+def _sets(name: str, admitted: Ranges) -> Iterator[str]:
+    for version in (4, 6):
+        yield from _set(f"{name}_{version}", f"type {_TYPE[version]}; flags interval", _texts(version, admitted[version]))
 
 
 def _set(name: str, attributes: str, elements: Iterable[str]) -> Iterator[str]:
@@ -232,7 +284,7 @@ def _plain(value: Any) -> Any:
     return [_plain(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _interval(version: int, element: Any) -> tuple[int, int]:
+def _interval(version: int, element: Any) -> Interval:
     if isinstance(element, dict):
         if "elem" in element:
             return _interval(version, element["elem"]["val"])

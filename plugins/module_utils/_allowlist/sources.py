@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 Interval = tuple[int, int]
-Ranges = dict[int, list[Interval]]  # sorted, disjoint, not adjacent; keys 4 and 6
+Ranges = dict[int, list[Interval]]  # sorted and disjoint; keys 4 and 6
 
 BITS = {4: 32, 6: 128}
 FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
