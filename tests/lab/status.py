@@ -21,13 +21,13 @@ UNAUTHORIZED = 13
 
 
 def show(fleet: Fleet) -> str:
-    rows = [HEADINGS] + [_row(fleet, host) for host in fleet.hosts]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    rows = [HEADINGS] + [row(fleet, host) for host in fleet.hosts]
+    widths = [max(len(line[column]) for line in rows) for column in range(len(HEADINGS))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in rows]
     return "\n".join(["", *lines, "", *_connect(fleet, rows), ""])
 
 
-def _row(fleet: Fleet, host: Host) -> tuple[str, ...]:
+def row(fleet: Fleet, host: Host) -> tuple[str, ...]:
     if host not in access.members(fleet):
         return (host.name, host.zone, "backup host", "-", "-", "-", "-")
     with access.client(fleet, host) as client:
@@ -78,7 +78,7 @@ def _firewall(fleet: Fleet, host: Host) -> str:
 
 
 def _connect(fleet: Fleet, rows: list[tuple[str, ...]]) -> list[str]:
-    primary = next((host for host, row in zip(fleet.hosts, rows[1:]) if row[2] == "PRIMARY"), None)
+    primary = next((host for host, line in zip(fleet.hosts, rows[1:]) if line[2] == "PRIMARY"), None)
     if primary is None:
         return ["There is no primary."]
     options = access.tls_options(fleet)

@@ -1,0 +1,39 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A setting that needs a restart rolls through the set while a client writes."""
+
+from __future__ import annotations
+
+from scenario import load, playbook
+
+from lab import access
+from lab.fleet import Fleet
+
+CHANGE = {"mongodb_server_config": {"net": {"maxIncomingConnections": 5000}}}
+
+
+def limits(fleet: Fleet) -> dict[str, int]:
+    found = {}
+    for host in access.members(fleet):
+        with access.client(fleet, host) as client:
+            parsed = client.admin.command("getCmdLineOpts")["parsed"]
+        found[host.name] = parsed["net"].get("maxIncomingConnections")
+    return found
+
+
+def test_no_write_fails_while_the_change_rolls(fleet: Fleet) -> None:
+    load.settle(fleet)
+    with load.write_load(fleet, "vault-c") as account:
+        playbook.converge(fleet, variables=CHANGE)
+    assert limits(fleet) == {"db-a": 5000, "db-b": 5000, "db-c": 5000}
+    assert account.errors == []
+    assert len(account.acknowledged) > 100
+    assert set(account.acknowledged) <= load.stored(fleet)
+    print(f"\nrolling change: {len(account.acknowledged)} writes, longest gap {account.longest_gap:.2f} s")
+
+
+def test_it_rolls_once(fleet: Fleet) -> None:
+    load.settle(fleet)
+    assert playbook.converge(fleet, variables=CHANGE).changed == {host.name: 0 for host in fleet.hosts}

@@ -1,0 +1,47 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Debian 12 and 13 in one set, members known to each other by key file."""
+
+from __future__ import annotations
+
+import pytest
+from testinfra.host import Host
+
+from lab import access
+from lab.fleet import Fleet
+
+RELEASES = {"north-1": "12", "south-1": "13", "west-1": "13"}
+
+
+@pytest.mark.parametrize("name", RELEASES)
+def test_release_and_version(hosts: dict[str, Host], fleet: Fleet, name: str) -> None:
+    assert hosts[name].system_info.release.split(".")[0] == RELEASES[name]
+    with access.client(fleet, fleet.host(name)) as client:
+        assert client.admin.command("buildInfo")["version"] == "6.0.5"
+
+
+def test_the_preferred_zone_leads(fleet: Fleet) -> None:
+    with access.client(fleet, fleet.host("south-1")) as client:
+        config = client.admin.command("replSetGetConfig")["config"]
+    assert {member["host"]: member["priority"] for member in config["members"]} == {
+        "north-1:27017": 2,
+        "south-1:27017": 3,
+        "west-1:27017": 1,
+    }
+
+
+@pytest.mark.parametrize("name", RELEASES)
+def test_members_use_the_key_file(hosts: dict[str, Host], fleet: Fleet, name: str) -> None:
+    keyfile = hosts[name].file("/etc/stronghold/keyfile")
+    assert (keyfile.user, oct(keyfile.mode)) == ("mongodb", "0o600")
+    with access.client(fleet, fleet.host(name)) as client:
+        security = client.admin.command("getCmdLineOpts")["parsed"]["security"]
+    assert (security["clusterAuthMode"], security["keyFile"]) == ("keyFile", "/etc/stronghold/keyfile")
+
+
+def test_the_key_is_kept_for_its_owner_alone(fleet: Fleet) -> None:
+    kept = access.secrets(fleet)
+    assert oct(kept.stat().st_mode & 0o777) == "0o700"
+    assert {oct(file.stat().st_mode & 0o077) for file in kept.iterdir() if file.is_file()} == {"0o0"}

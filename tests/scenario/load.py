@@ -1,0 +1,102 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The write load as a context: starts it on a host that the firewall admits, and collects its account."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from lab import access
+from lab.fleet import Fleet, Host, ssh, ssh_options
+
+SCRIPT = Path(__file__).with_name("write_load.py")
+OUTPUT = "/root/write-load.json"
+PYTHON = "/opt/stronghold/venv/bin/python"
+LIMIT = 600
+
+
+@dataclass
+class Account:
+    """What the writer saw; filled when the load has stopped."""
+
+    acknowledged: list[int] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    longest_gap: float = 0.0
+
+
+@contextlib.contextmanager
+def write_load(fleet: Fleet, host: str) -> Iterator[Account]:
+    """Write from ``host`` while the block runs."""
+    names = ",".join(member.name for member in access.members(fleet))
+    tls = "tls=true&tlsCAFile=/etc/stronghold/tls/ca.pem&tlsCertificateKeyFile=/etc/stronghold/tls/client.pem"
+    replica_set = fleet.vars["mongodb_cluster_name"]
+    uri = f"mongodb://{access.ADMIN}:{quote(access.password(fleet))}@{names}/?replicaSet={replica_set}&{tls}"
+    ssh(fleet, host, f"rm -f {OUTPUT} {OUTPUT}.*")
+    address = fleet.host(host).address
+    words = ["ssh", *ssh_options(fleet), f"root@{address}", f"{PYTHON} - '{uri}' {LIMIT} {OUTPUT}"]
+    account = Account()
+    with subprocess.Popen(words, stdin=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        process.stdin.write(SCRIPT.read_text())
+        process.stdin.close()
+        _await(fleet, host, f"{OUTPUT}.started", 60)
+        try:
+            yield account
+        finally:
+            ssh(fleet, host, f"touch {OUTPUT}.stop")
+            process.wait(timeout=90)
+    result = json.loads(ssh(fleet, host, f"cat {OUTPUT}"))
+    account.acknowledged, account.errors = result["acknowledged"], result["errors"]
+    account.longest_gap = result["longest_gap"]
+
+
+def stored(fleet: Fleet) -> set[int]:
+    """The numbers that the set holds now, read from its primary."""
+    with access.client(fleet, primary(fleet)) as client:
+        return {document["_id"] for document in client.load.writes.find()}
+
+
+def states(fleet: Fleet) -> dict[str, str]:
+    """Member -> primary, secondary, other or down, each asked directly."""
+    found = {}
+    for host in access.members(fleet):
+        with access.client(fleet, host, log_in=False, serverSelectionTimeoutMS=1500) as client:
+            try:
+                hello = client.admin.command("hello")
+            except Exception:  # whatever it is, the member does not answer
+                found[host.name] = "down"
+                continue
+        found[host.name] = "primary" if hello["isWritablePrimary"] else "secondary" if hello["secondary"] else "other"
+    return found
+
+
+def primary(fleet: Fleet) -> Host:
+    name = next(name for name, state in states(fleet).items() if state == "primary")
+    return fleet.host(name)
+
+
+def settle(fleet: Fleet, seconds: float = 60) -> dict[str, str]:
+    """Wait until there is one primary and every other member is a secondary."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = states(fleet)
+        if sorted(found.values()) == ["primary"] + ["secondary"] * (len(found) - 1):
+            return found
+        assert time.monotonic() < deadline, f"the set did not settle: {found}"
+        time.sleep(0.5)
+
+
+def _await(fleet: Fleet, host: str, path: str, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not ssh(fleet, host, f"ls {path} 2>/dev/null", check=False):
+        assert time.monotonic() < deadline, f"{path} did not appear on {host}"
+        time.sleep(0.3)

@@ -1,0 +1,109 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Running the collection's playbook against a fleet, and reading what it did."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.fleet import Fleet
+
+SITE = "stronghold.mongodb.site"
+TIMEOUT = 900
+RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
+TASK = re.compile(r"^TASK \[(?:stronghold\.mongodb\.\w+ : )?(.*?)\] \*", re.MULTILINE)
+
+
+@dataclass
+class Run:
+    rc: int
+    output: str
+    seconds: float
+
+    @property
+    def changed(self) -> dict[str, int]:
+        """Host -> number of changed tasks."""
+        return {match[1]: int(match[3]) for match in RECAP.finditer(self.output)}
+
+    @property
+    def failures(self) -> list[str]:
+        """The messages of failed tasks, one per host."""
+        found = re.findall(r"^(?:fatal|failed): \[.*?FAILED! => (\{.*\})$", self.output, re.MULTILINE)
+        found += re.findall(r"^\[ERROR\]: Task failed: (?:Module failed: |Action failed: )?(.*)$", self.output, re.MULTILINE)
+        return [str(json.loads(text).get("msg")) if text.startswith("{") else text for text in found]
+
+
+def command(fleet: Fleet, *words: str, variables: dict[str, Any] | None = None, playbook: str = SITE) -> list[str]:
+    extra = ["-e", json.dumps(variables)] if variables else []
+    return ["ansible-playbook", "-i", str(fleet.home / "inventory" / "hosts.yml"), playbook, *words, *extra]
+
+
+def run(fleet: Fleet, *words: str, variables: dict[str, Any] | None = None, playbook: str = SITE) -> Run:
+    """Run a playbook to its end."""
+    begin = time.monotonic()
+    done = subprocess.run(
+        command(fleet, *words, variables=variables, playbook=playbook),
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "PY_COLORS": "0"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    return Run(done.returncode, done.stdout, time.monotonic() - begin)
+
+
+def converge(fleet: Fleet, *words: str, variables: dict[str, Any] | None = None) -> Run:
+    """Run the site playbook and insist on success."""
+    result = run(fleet, *words, variables=variables)
+    assert result.rc == 0, result.output[-6000:]
+    return result
+
+
+def run_and_kill(fleet: Fleet, task: str, delay: float, log: Path) -> bool:
+    """Run the site playbook and SIGKILL it, with all its workers, ``delay`` seconds after ``task`` began.
+
+    Returns whether it was killed: False means that the task was never reached.
+    """
+    process = subprocess.Popen(
+        command(fleet),
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout
+    deadline = threading.Timer(TIMEOUT, _kill, [process])
+    deadline.start()
+    killed = False
+    with log.open("a") as copy:
+        for line in process.stdout:
+            copy.write(line)
+            match = TASK.match(line)
+            if match and match[1] == task:
+                time.sleep(delay)
+                _kill(process)
+                killed = True
+                break
+    process.stdout.close()
+    process.wait()
+    deadline.cancel()
+    return killed
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

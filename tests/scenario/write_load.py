@@ -1,0 +1,55 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A client that writes without pause; runs on a host of the fleet.
+
+    write_load.py URI SECONDS OUTPUT
+
+Inserts numbered documents with ``w: majority``, one after the other, until SECONDS passed or OUTPUT.stop exists, and writes
+what happened to OUTPUT as JSON: acknowledged (numbers), errors (texts), longest_gap (seconds between two acknowledgements).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+PAUSE = 0.005
+
+
+def main() -> None:
+    uri, seconds, output = sys.argv[1], float(sys.argv[2]), Path(sys.argv[3])
+    stop = Path(f"{output}.stop")
+    client: MongoClient[dict[str, int]] = MongoClient(uri, w="majority", serverSelectionTimeoutMS=30000)
+    collection = client.load.writes
+    collection.drop()
+    acknowledged: list[int] = []
+    errors: list[str] = []
+    longest = 0.0
+    number = 0
+    last = begin = time.monotonic()
+    while time.monotonic() - begin < seconds and not stop.exists():
+        number += 1
+        try:
+            collection.insert_one({"_id": number})
+        except PyMongoError as error:
+            errors.append(f"{number}: {error}"[:300])
+        else:
+            acknowledged.append(number)
+            now = time.monotonic()
+            longest = max(longest, now - last)
+            last = now
+        if number == 1:
+            Path(f"{output}.started").touch()
+        time.sleep(PAUSE)
+    output.write_text(json.dumps({"acknowledged": acknowledged, "errors": errors, "longest_gap": longest}))
+
+
+if __name__ == "__main__":
+    main()
