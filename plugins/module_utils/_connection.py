@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
@@ -180,16 +181,19 @@ def _client(login: Login) -> MongoClient[dict[str, Any]]:
                 if value is not None
             }
         )
-    return pymongo.MongoClient(login.address, **options)
+    address = f"mongodb://{quote(login.address, safe='')}" if login.host.startswith("/") else login.address
+    return pymongo.MongoClient(address, **options)
 
 
 # Server error codes: src/mongo/base/error_codes.yml of the server.
 _BY_CODE: dict[int, tuple[str, str]] = {
+    2: ("the server does not accept a value ({detail})", "correct the option that it names"),
     13: ("the account lacks the privilege ({detail})", "log in with an account that holds it"),
     18: (
         "the server refused the user name, the password or the client's address",
         "check login_user, login_password, login_database and the account's authenticationRestrictions",
     ),
+    31: ("a role does not exist ({detail})", "create the role first, or correct its name and database"),
     94: ("the replica set is not initiated yet", "initiate it with stronghold.mongodb.mongodb_replicaset"),
     10107: ("this member is not the primary", "name the set in replica_set so that the primary is found"),
 }

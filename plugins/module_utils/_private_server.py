@@ -1,0 +1,246 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A mongod for this process alone: on a data directory, behind a Unix socket, gone when this process is gone.
+
+It has no TCP port and no access control. Its socket lies in a directory that only root and the service user can enter,
+and these two own the data files anyway, so it opens nothing to anyone.
+
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+
+PR_SET_PDEATHSIG = 1  # prctl(2)
+POLL_SECONDS = 0.05
+REASON_LENGTH = 400
+
+
+def is_empty(db_path: Path) -> bool:
+    """Whether no mongod has ever kept data there; true also where there is no such directory."""
+    return not any((db_path / name).exists() for name in ("WiredTiger", "WiredTiger.wt", "storage.bson"))
+
+
+def data_in_use(db_path: Path) -> bool:
+    """Whether a mongod that is not a private one holds the data directory's lock."""
+    return _locked(db_path) and not _orphaned(db_path)
+
+
+@dataclass(frozen=True)
+class PrivateServer:
+    """How to run mongod on ``db_path``.
+
+    ``binary`` is the program's name or path, ``user`` the account to run it as, ``storage`` the section of that name of
+    mongod.conf, so that the files are opened as the service opens them. ``timeout`` (s) bounds each of: waiting for
+    another holder of the data, starting, stopping.
+    """
+
+    binary: str
+    db_path: Path
+    storage: Mapping[str, Any]
+    user: str
+    timeout: int
+
+    @property
+    def host(self) -> str:
+        return platform.node()
+
+    @contextlib.contextmanager
+    def running(self, replica_set: str | None = None) -> Iterator[Path]:
+        """Yield the socket of the running server; stop it cleanly afterwards. Raises StrongholdError.
+
+        With ``replica_set`` it starts as a member of a set of that name.
+        """
+        program, account = self._requirements()
+        with self._alone():
+            home = _home(self.db_path)
+            try:
+                endpoint = _make_home(home, account)
+                config = home / "mongod.conf"
+                config.write_text(json.dumps(self._config(endpoint, replica_set)))
+                config.chmod(0o644)
+                output = home / "log"
+                with output.open("wb") as log:
+                    process = _spawn([program, "--config", str(config)], log, account)
+                try:
+                    self._await_listening(process, endpoint, output)
+                    yield endpoint
+                finally:
+                    _stop(process, self.timeout)
+            finally:
+                shutil.rmtree(home, ignore_errors=True)
+
+    def _requirements(self) -> tuple[str, pwd.struct_passwd]:
+        attempt, remedy = "start a private mongod", "install mongod first"
+        program = shutil.which(self.binary)
+        if program is None:
+            raise StrongholdError(self.host, attempt, f"there is no program {self.binary}", remedy)
+        try:
+            account = pwd.getpwnam(self.user)
+        except KeyError:
+            raise StrongholdError(self.host, attempt, f"there is no user {self.user}", remedy) from None
+        if not self.db_path.is_dir():
+            raise StrongholdError(self.host, attempt, f"{self.db_path} is not a directory", f"make it for the user {self.user}")
+        return program, account
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other private servers away, and wait until no mongod has the data."""
+        deadline = time.monotonic() + self.timeout
+        directory = os.open(self.db_path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            while not (_try_lock(directory) and not _locked(self.db_path)):
+                if time.monotonic() > deadline:
+                    reason = f"another process still uses {self.db_path}"
+                    raise StrongholdError(
+                        self.host, "start a private mongod", reason, "stop the mongod that has it, then run again"
+                    )
+                time.sleep(POLL_SECONDS)
+            yield
+        finally:
+            os.close(directory)
+
+    def _config(self, endpoint: Path, replica_set: str | None) -> dict[str, Any]:
+        config: dict[str, Any] = {
+            "net": {"bindIp": str(endpoint), "unixDomainSocket": {"enabled": False}},
+            "storage": {**self.storage, "dbPath": str(self.db_path)},
+            "setParameter": {"diagnosticDataCollectionEnabled": False, "ttlMonitorEnabled": False},
+        }
+        if replica_set is not None:
+            config["replication"] = {"replSetName": replica_set}
+        return config
+
+    def _await_listening(self, process: subprocess.Popen[bytes], endpoint: Path, output: Path) -> None:
+        attempt = f"start a private mongod on {self.db_path}"
+        deadline = time.monotonic() + self.timeout
+        while True:
+            if process.poll() is not None:
+                reason = f"it ended with {process.returncode} ({complaint(output.read_text(errors='replace'))})"
+                raise StrongholdError(self.host, attempt, reason, "mend what it names, or correct the option storage")
+            with socket.socket(socket.AF_UNIX) as probe:
+                if not probe.connect_ex(str(endpoint)):
+                    return
+            if time.monotonic() > deadline:
+                reason = f"it does not answer after {self.timeout} s"
+                raise StrongholdError(self.host, attempt, reason, "raise timeout, or see whether the disk is overloaded")
+            time.sleep(POLL_SECONDS)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _locked(db_path: Path) -> bool:
+    """Whether a living mongod has the data: it holds an flock on mongod.lock as long as it runs."""
+    try:
+        descriptor = os.open(db_path / "mongod.lock", os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _try_lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _orphaned(db_path: Path) -> bool:
+    """Whether the holder of the lock is a private mongod, about to end because its parent has ended."""
+    try:
+        pid = int((db_path / "mongod.lock").read_text())
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (OSError, ValueError):
+        return False
+    return str(_home(db_path) / "mongod.conf").encode() in words
+
+
+def _home(db_path: Path) -> Path:
+    """One directory per data directory, so that what a killed process left is found; short, as a socket's path has to be."""
+    base = Path("/run") if os.geteuid() == 0 and Path("/run").is_dir() else Path(tempfile.gettempdir())
+    return base / f"stronghold-{hashlib.sha256(str(db_path.resolve()).encode()).hexdigest()[:12]}"
+
+
+def _make_home(home: Path, account: pwd.struct_passwd) -> Path:
+    """Make it anew, for ``account`` only; the path of the socket to be."""
+    if home.exists():
+        shutil.rmtree(home)
+    home.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        os.chown(home, account.pw_uid, account.pw_gid)
+    return home / "mongod.sock"
+
+
+def _spawn(words: list[str], log: IO[bytes], account: pwd.struct_passwd) -> subprocess.Popen[bytes]:
+    """Start a program that ends when this process ends: by SIGTERM from the kernel, so cleanly, however we end."""
+    libc = ctypes.CDLL(None)
+    parent = os.getpid()
+    identity: dict[str, Any] = {}
+    if os.geteuid() == 0:
+        groups = os.getgrouplist(account.pw_name, account.pw_gid)
+        identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": groups}
+
+    def bind_to_parent() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return subprocess.Popen(  # noqa: S603 (the words are ours, the program is the service's own)
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        cwd="/",
+        umask=0o077,
+        preexec_fn=bind_to_parent,  # noqa: PLW1509 (two system calls, no lock taken)
+        **identity,
+    )
+
+
+def _stop(process: subprocess.Popen[bytes], timeout: int) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def complaint(log: str) -> str:
+    """The last error in the output of mongod: plain text for its options, lines of JSON for everything else. Pure."""
+    errors = []
+    for line in log.splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            errors.append(line.strip())
+            continue
+        if isinstance(entry, dict) and entry.get("s") in ("E", "F"):
+            attributes = entry.get("attr", {})
+            errors.append(f"{entry.get('msg')}: {attributes.get('error') or attributes}" if attributes else str(entry.get("msg")))
+    told = [error for error in errors if error and "aborting after" not in error and not error.startswith("try '")]
+    return " ".join((told[-1] if told else "it said nothing").split())[:REASON_LENGTH]
