@@ -10,7 +10,7 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -35,11 +35,15 @@ def funnel(module: AnsibleModule, plan: Plan | None = None) -> Iterator[None]:
         )
 
 
-def finish(module: AnsibleModule, plan: Plan, **results: Any) -> None:
-    """Apply ``plan`` unless in check mode, then exit with changed, changes, diff and ``results``."""
-    if not module.check_mode:
-        with funnel(module, plan):
+def finish(module: AnsibleModule, plan: Plan, report: Callable[[], Mapping[str, Any]] = dict, **results: Any) -> None:
+    """Apply ``plan`` unless in check mode, then exit with changed, changes, diff and ``results``.
+
+    ``report`` gives further results that are only known afterwards; it may wait, and fail.
+    """
+    with funnel(module, plan):
+        if not module.check_mode:
             plan.apply()
+        results.update(report())
     module.exit_json(changed=plan.changed, changes=plan.summaries(), diff=plan.diff(), **results)
 
 

@@ -1,0 +1,291 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The set behind its primary: reading it, carrying steps out, waiting. The only part that changes servers.
+
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login, connect, translate
+from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.address import Address, key_of
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.config import Config, from_server, to_server
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.discovery import Peer, Sighting, look
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.steps import Step
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
+
+with contextlib.suppress(ImportError):  # the modules tell the user, by require_pymongo
+    from pymongo.errors import AutoReconnect, OperationFailure
+
+Result = TypeVar("Result")
+
+PRIMARY, SECONDARY, ARBITER = "PRIMARY", "SECONDARY", "ARBITER"
+SERVING = (PRIMARY, SECONDARY, ARBITER)
+# Seconds.
+POLL = 0.25
+PATIENCE = 3
+STEP_DOWN = 120
+CATCH_UP = 30
+# Server error codes that an election or a configuration still on its way explains (src/mongo/base/error_codes.yml).
+_PASSING = frozenset(
+    {
+        74,  # NodeNotFound: too few voters answered the check before a reconfiguration
+        91,  # ShutdownInProgress
+        103,  # NewReplicaSetConfigurationIncompatible: another change came first
+        109,  # ConfigurationInProgress
+        189,  # PrimarySteppedDown
+        308,  # CurrentConfigNotCommittedYet
+        10107,  # NotWritablePrimary
+        11600,  # InterruptedAtShutdown
+        11602,  # InterruptedDueToReplStateChange
+        13435,  # NotPrimaryNoSecondaryOk
+        13436,  # NotPrimaryOrSecondary
+    }
+)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A set as one member sees it: configuration, replSetGetStatus, getDefaultRWConcern, and the primary's key or ''."""
+
+    config: Config
+    status: Mapping[str, Any]
+    concerns: Mapping[str, Any]
+    primary: str
+
+    def states(self) -> dict[str, Mapping[str, Any]]:
+        """replSetGetStatus's entry by key of the member."""
+        return {key_of(member["name"]): member for member in self.status["members"]}
+
+    def unhealthy(self) -> set[str]:
+        states = self.states()
+        return {key for key, member in states.items() if not (member["health"] and member["stateStr"] in SERVING)}
+
+
+class ReplicaSet:
+    """One set, spoken to through whichever member is primary now; a context manager that closes its connections.
+
+    ``members`` are addresses to ask besides ``login``'s; ``timeout`` is in seconds, for each wait.
+    """
+
+    def __init__(self, login: Login, members: Sequence[Address], timeout: int) -> None:
+        self._login = login
+        self._addresses = [Address(login.host, login.port), *members]
+        self._timeout = timeout
+        self._connections = contextlib.ExitStack()
+        self._client: MongoClient[dict[str, Any]] | None = None
+        self._where = login.address
+        self.sighting = Sighting({}, None)
+
+    def __enter__(self) -> ReplicaSet:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connections.close()
+
+    def find(self, patience: int | None = None) -> Sighting:
+        """Look for the primary. Raises StrongholdError where no member answers, the first one's reason."""
+        sighting = look(self._login, self._addresses, patience=patience)
+        if not any(peer.hello for peer in sighting.peers.values()):
+            error = sighting.peers[self._addresses[0].key].error
+            raise error or AssertionError("a peer without answer carries its error")
+        self.sighting = sighting
+        return sighting
+
+    def await_primary(self) -> Peer:
+        """The primary, found within the timeout."""
+        for _ in self._until_timeout():
+            if self.find(PATIENCE).primary:
+                break
+        if self.sighting.primary is None:
+            raise self._failure(
+                "find a primary",
+                f"no member became one within {self._timeout} s ({told(self.sighting)})",
+                "see mongodb_replicaset_info for the members' states",
+            )
+        return self.sighting.primary
+
+    def snapshot(self) -> Snapshot | None:
+        """What the primary tells, or where there is none, another member; None where no member is in a set."""
+        if self.sighting.primary:
+            return self._on_primary("read the replica set", _read)
+        members = self.sighting.in_set()
+        if not members:
+            return None
+        with connect(self._at(members[0]), "read the replica set") as client:
+            return _read(client)
+
+    def initiate(self, config: Config) -> None:
+        """Through the login's own member, which must be one of ``config``; then wait for a primary."""
+        with connect(self._login.at(self._login.host, self._login.port), "initiate the replica set") as client:
+            client.admin.command("replSetInitiate", to_server(config, version=1))
+        self.await_primary()
+
+    def carry_out(self, step: Step) -> None:
+        if step.steps_down:
+            self.step_down(key_of(step.steps_down))
+            return
+        self.await_states([key_of(host) for host in step.awaits], (SECONDARY, PRIMARY))
+        self._on_primary("reconfigure the replica set", lambda client: self._reconfigure(client, step))
+        self._on_primary("see the new configuration on a majority", _require_committed)
+
+    def step_down(self, key: str) -> None:
+        """Let another member become primary if the one with this key is."""
+        self._on_primary("step down the primary", lambda client: self._step_down(client, key))
+        self._forget_primary()
+        self.await_primary()
+
+    def set_default_write_concern(self, concern: Mapping[str, Any]) -> None:
+        command = {"setDefaultRWConcern": 1, "defaultWriteConcern": dict(concern), "writeConcern": {"w": "majority"}}
+        self._on_primary("set the default write concern", lambda client: client.admin.command(command))
+
+    def await_states(self, keys: Collection[str], wanted: Collection[str]) -> None:
+        """Until every member of ``keys`` is healthy and in one of the states ``wanted``."""
+        late: dict[str, Mapping[str, Any]] = {}
+        for _ in self._until_timeout() if keys else ():
+            snapshot = self._on_primary("read the members' states", _read)
+            states = snapshot.states()
+            late = {key: states.get(key, {}) for key in keys if not _is_in(states.get(key, {}), wanted)}
+            if not late:
+                break
+        if late:
+            raise self._failure(
+                f"see {_names(late)} in state {' or '.join(wanted)}",
+                f"after {self._timeout} s {_states(late)}",
+                "see the log of that member, and run again, with a longer timeout if it is still copying data",
+            )
+
+    def _step_down(self, client: MongoClient[dict[str, Any]], key: str) -> None:
+        if _read(client).primary == key:
+            client.admin.command({"replSetStepDown": STEP_DOWN, "secondaryCatchUpPeriodSecs": CATCH_UP})
+
+    def _reconfigure(self, client: MongoClient[dict[str, Any]], step: Step) -> None:
+        snapshot = _read(client)
+        if snapshot.config.same_as(step.after):
+            return
+        if not snapshot.config.same_as(step.before):
+            raise self._failure(
+                "reconfigure the replica set", "its configuration was changed by someone else meanwhile", "run again"
+            )
+        leader = step.after.by_key().get(snapshot.primary)
+        if leader is None or not leader.electable:
+            self._step_down(client, snapshot.primary)
+            raise _AgainError
+        client.admin.command(
+            "replSetReconfig", to_server(step.after, snapshot.config.version + 1), maxTimeMS=self._timeout * 1000
+        )
+
+    def _on_primary(self, attempt: str, act: Callable[[MongoClient[dict[str, Any]]], Result]) -> Result:
+        """Do ``act`` on the primary, again on the next one when an election comes between."""
+        last: Exception = _AgainError()
+        for _ in self._until_timeout():
+            try:
+                client = self._primary_client(attempt)
+                with translate(self._where, attempt):
+                    return act(client)
+            except (_AgainError, StrongholdError) as error:
+                if not _passes(error):
+                    raise
+                last = error
+                if isinstance(error, StrongholdError):
+                    self._forget_primary()
+        if isinstance(last, StrongholdError):
+            raise last
+        raise self._failure(attempt, f"there was no primary for it within {self._timeout} s", "run again once the set is healthy")
+
+    def _primary_client(self, attempt: str) -> MongoClient[dict[str, Any]]:
+        if self._client is None:
+            primary = self.sighting.primary or self.find(PATIENCE).primary
+            if primary is None:
+                raise _AgainError
+            self._where = str(primary.address)
+            self._client = self._connections.enter_context(connect(self._at(primary), attempt))
+        return self._client
+
+    def _forget_primary(self) -> None:
+        self._connections.close()
+        self._client = None
+        self.sighting = Sighting(self.sighting.peers, None)
+
+    def _at(self, peer: Peer) -> Login:
+        return self._login.at(peer.address.host, peer.address.port)
+
+    def _until_timeout(self) -> Iterator[None]:
+        deadline = time.monotonic() + self._timeout
+        while True:
+            yield
+            if time.monotonic() >= deadline:
+                return
+            time.sleep(POLL)
+
+    def _failure(self, attempt: str, reason: str, remedy: str) -> StrongholdError:
+        return StrongholdError(self._where, attempt, reason, remedy)
+
+
+class _AgainError(Exception):
+    """The primary is another now, or none: look for it and repeat."""
+
+
+def _passes(error: Exception) -> bool:
+    """Whether an election, or a configuration on its way, is the cause, so that waiting helps."""
+    cause = error.__cause__ if isinstance(error, StrongholdError) else error
+    if isinstance(cause, OperationFailure) and not isinstance(cause, AutoReconnect):
+        return cause.code in _PASSING
+    return isinstance(cause, (_AgainError, AutoReconnect))
+
+
+def _read(client: MongoClient[dict[str, Any]]) -> Snapshot:
+    status = client.admin.command("replSetGetStatus")
+    return Snapshot(
+        config=from_server(client.admin.command("replSetGetConfig")["config"]),
+        status=status,
+        concerns=client.admin.command("getDefaultRWConcern"),
+        primary=next((key_of(member["name"]) for member in status["members"] if member["stateStr"] == PRIMARY), ""),
+    )
+
+
+def _require_committed(client: MongoClient[dict[str, Any]]) -> None:
+    if not client.admin.command({"replSetGetConfig": 1, "commitmentStatus": True})["commitmentStatus"]:
+        raise _AgainError
+
+
+def _is_in(member: Mapping[str, Any], wanted: Collection[str]) -> bool:
+    return bool(member.get("health")) and member.get("stateStr") in wanted
+
+
+def _states(members: Mapping[str, Mapping[str, Any]]) -> str:
+    """``db-b:27017 is STARTUP2, db-c:27017 is not in the set``, with what the server says about it."""
+    told = []
+    for key, member in members.items():
+        text = f"{member.get('name', key)} is {member.get('stateStr', 'not in the set')}"
+        message = str(member.get("lastHeartbeatMessage") or "")
+        told.append(f"{text} ({message})" if message else text)
+    return ", ".join(told)
+
+
+def _names(members: Mapping[str, Mapping[str, Any]]) -> str:
+    return ", ".join(str(member.get("name", key)) for key, member in members.items())
+
+
+def told(sighting: Sighting) -> str:
+    """Who answered what, for the reason of an error."""
+    return ", ".join(f"{peer.address} {_told(peer)}" for peer in sighting.peers.values())
+
+
+def _told(peer: Peer) -> str:
+    if peer.error:
+        return "does not answer"
+    if not peer.set_name:
+        return "is in no set"
+    return "is primary" if peer.leads else "is secondary" if peer.hello.get("secondary") else "is neither primary nor secondary"
