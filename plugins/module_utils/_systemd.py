@@ -1,0 +1,87 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One systemd unit on this host.
+
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+
+_JOURNAL_LINES = 5
+
+
+@dataclass(frozen=True)
+class Systemd:
+    """The unit ``unit`` ("mongod" or "mongod.service"); ``timeout`` is in seconds, for each call."""
+
+    unit: str
+    timeout: int = 120
+
+    def is_active(self) -> bool:
+        return self._systemctl("is-active", "--quiet", self.unit).returncode == 0
+
+    def needs_reload(self) -> bool:
+        """Whether the unit's files changed since systemd read them."""
+        shown = self._systemctl("show", "--property=NeedDaemonReload", "--value", self.unit)
+        return shown.stdout.strip() == "yes"
+
+    def start(self) -> None:
+        """Start the inactive unit, with its files as they are now."""
+        self._run("start")
+
+    def restart(self) -> None:
+        """Stop and start the unit, with its files as they are now."""
+        self._run("restart")
+
+    def journal(self) -> str:
+        """The end of the unit's journal in one line, empty where it cannot be read."""
+        try:
+            words = ["journalctl", "-u", self.unit, "-n", str(_JOURNAL_LINES), "-o", "cat", "--no-pager"]
+            return " / ".join(self._call(words).stdout.split("\n")).strip(" /")
+        except StrongholdError:
+            return ""
+
+    def failure(self, attempt: str, reason: str) -> StrongholdError:
+        """An error with the end of the journal in it."""
+        said = self.journal()
+        return StrongholdError(
+            platform.node(),
+            f"{attempt} {self.unit}",
+            f"{reason}; its journal ends with: {said}" if said else reason,
+            f"see 'journalctl -u {self.unit}' and the server's log there, mend the cause, and run again",
+        )
+
+    def _run(self, verb: str) -> None:
+        if self.needs_reload():
+            self._systemctl("daemon-reload")
+        done = self._systemctl(verb, self.unit)
+        if done.returncode:
+            raise self.failure(verb, " ".join(done.stderr.split()) or f"systemctl ended with {done.returncode}")
+
+    def _systemctl(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return self._call(["systemctl", *words])
+
+    def _call(self, words: list[str]) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0"}
+        attempt = f"run '{' '.join(words)}'"
+        try:
+            return subprocess.run(  # noqa: S603 - a fixed program with the unit's name
+                words, env=environment, text=True, capture_output=True, check=False, timeout=self.timeout
+            )
+        except FileNotFoundError:
+            raise StrongholdError(
+                platform.node(), attempt, f"{words[0]} is not installed there", "run this on a systemd host"
+            ) from None
+        except subprocess.TimeoutExpired:
+            raise StrongholdError(
+                platform.node(), attempt, f"it did not end within {self.timeout} s", "raise timeout, or see the unit's journal"
+            ) from None
