@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import re
+import resource
 import signal
 import stat
 import subprocess
@@ -440,6 +441,31 @@ def test_refusals_are_one_sentence_and_leave_nothing(site: Site, options: dict[s
     assert "member.pem" not in site.files()
 
 
+def test_a_host_without_the_library_is_told_so(site: Site) -> None:
+    bare = site.home / "bare-python"
+    bare.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S "$@"\n')
+    bare.chmod(0o755)
+    result = site.run(None, "-e", f"ansible_python_interpreter={bare}")
+    assert result["failed"]
+    assert "could not manage certificates because the Python library cryptography >= 41.0 is missing; install it" in result["msg"]
+    assert "Traceback" not in site.output
+
+
+def test_a_write_that_the_system_refuses_leaves_what_was_there(issued: Site) -> None:
+    options = issued.options(issued.client(common_name="other"), trusted=(issued.authority / "ca.pem").read_text())
+    del options["authority"]
+    before = issued.files()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        result = run_module("mongodb_tls", **options)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert f"could not change {issued.tls}/client.pem because of the error '[Errno 27] File too large'" in result["msg"]
+    assert (result["changed"], result["applied"]) == (False, [])
+    assert issued.files() == before
+
+
 # mongod
 
 
@@ -539,6 +565,7 @@ def _is_primary(site: Site, port: int) -> bool:
 
 PLAY = """
 - hosts: mongodb:mongodb_backup
+  gather_subset: ["!all", "!min", distribution]
   roles: [stronghold.mongodb.mongodb_tls]
 """
 

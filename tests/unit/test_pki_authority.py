@@ -10,8 +10,10 @@ import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography import x509
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import files
@@ -26,6 +28,7 @@ RACER = """
 import sys, time
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.authority import AuthorityFolder
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.describe import serial
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject
@@ -37,7 +40,7 @@ print(serial(opened.certificate), made)
 """
 
 
-def folder(path: Path, **options: object) -> AuthorityFolder:
+def folder(path: Path, **options: Any) -> AuthorityFolder:
     return AuthorityFolder(path / "a" / "authority", Subject("authority", "orders"), **{"passphrase": "right", **options})
 
 
@@ -52,6 +55,17 @@ def test_made_once_with_modes_for_its_owner_alone(tmp_path: Path) -> None:
     }
     assert modes == {"a": "700", "a/authority": "700", "a/authority/ca.key": "600", "a/authority/ca.pem": "644"}
     assert b"BEGIN ENCRYPTED PRIVATE KEY" in (home / "ca.key").read_bytes()
+
+
+def test_it_may_sign_certificates_and_revocation_lists_and_nothing_else(tmp_path: Path) -> None:
+    extensions = folder(tmp_path).opened(NOW)[0].certificate.extensions
+    constraints = extensions.get_extension_for_class(x509.BasicConstraints)
+    assert (constraints.critical, constraints.value.ca, constraints.value.path_length) == (True, True, 0)
+    usage = extensions.get_extension_for_class(x509.KeyUsage)
+    permitted = {
+        name for name in ("digital_signature", "key_encipherment", "key_cert_sign", "crl_sign") if getattr(usage.value, name)
+    }
+    assert (usage.critical, permitted) == (True, {"key_cert_sign", "crl_sign"})
 
 
 def test_several_processes_at_once_make_one(tmp_path: Path) -> None:

@@ -37,13 +37,18 @@ def write(path: Path, data: bytes, mode: int, uid: int = -1, gid: int = -1) -> N
     with suppress(FileNotFoundError):
         temporary.unlink()
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with open(descriptor, "wb") as stream:  # noqa: PTH123 - a descriptor, not a path
-        stream.write(data)
-        os.fchown(descriptor, uid, gid)
-        os.fchmod(descriptor, mode)
-        stream.flush()
-        os.fsync(descriptor)
-    temporary.replace(path)
+    try:
+        with open(descriptor, "wb") as stream:  # noqa: PTH123 - a descriptor, not a path
+            stream.write(data)
+            os.fchown(descriptor, uid, gid)
+            os.fchmod(descriptor, mode)
+            stream.flush()
+            os.fsync(descriptor)
+        temporary.replace(path)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
     _sync(path.parent)
 
 

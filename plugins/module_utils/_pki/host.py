@@ -17,7 +17,7 @@ import grp
 import os
 import pwd
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -91,7 +91,7 @@ class Host:
             f"trusted authorities {path}",
             [*describe.for_list(present), *([f"mode {files.mode(path):04o}"] if mode_differs else [])],
             [*describe.for_list(self.trusted), *([f"mode {CA_MODE:04o}"] if mode_differs else [])],
-            change,
+            self._guarded(path, change),
         )
 
     def certificate(self, wanted: Wanted, brought: str | None) -> None:
@@ -141,7 +141,9 @@ class Host:
             new = self._accept(wanted, brought, pair)
             result.update(describe.facts(new.certificate, self.now))
             after = describe.for_diff(new.certificate)
-            self.plan.add(summary, subject, before, after, lambda: self._install(wanted, new, foreign))
+            self.plan.add(
+                summary, subject, before, after, self._guarded(wanted.path, lambda: self._install(wanted, new, foreign))
+            )
             return
         if self.trusted:
             after["issuer"] = rfc2253(self.trusted[0].subject)
@@ -155,7 +157,7 @@ class Host:
             files.write(_pending(wanted), pem.write_key(key), 0o600)
             result["request"] = make_request(key, wanted)
 
-        self.plan.add(summary, subject, before, after, change)
+        self.plan.add(summary, subject, before, after, self._guarded(wanted.path, change))
 
     def _pending_key(self, wanted: Wanted) -> Any:
         """The key that waits for its certificate, if it is one of the declared type."""
@@ -226,7 +228,7 @@ class Host:
             wanted.path.chmod(wanted.mode)
 
         what = ", ".join(f"{name} {value}" for name, value in after.items())
-        self.plan.add(f"set {what} on {wanted.path}", f"file {wanted.path}", before, after, change)
+        self.plan.add(f"set {what} on {wanted.path}", f"file {wanted.path}", before, after, self._guarded(wanted.path, change))
 
     def _plan_cleaning(self, wanted: Wanted) -> None:
         pending = _pending(wanted)
@@ -236,7 +238,7 @@ class Host:
                 f"file {pending}",
                 {"state": "present"},
                 {"state": "absent"},
-                lambda: files.remove(pending),
+                self._guarded(pending, lambda: files.remove(pending)),
             )
 
     def _owner(self, wanted: Wanted) -> tuple[int, int]:
@@ -252,6 +254,18 @@ class Host:
             raise StrongholdError(
                 self.name, f"give {wanted.path} to its owner", str(error.args[0]), "create the user and the group first"
             ) from error
+
+    def _guarded(self, path: Path, action: Callable[[], object]) -> Callable[[], None]:
+        """``action`` on ``path``, with what the system refuses, such as a full disk, named."""
+
+        def carry_out() -> None:
+            try:
+                action()
+            except OSError as error:
+                reason, remedy = f"of the error '{error}'", "mend that, and run the task again"
+                raise StrongholdError(self.name, f"change {path}", reason, remedy) from error
+
+        return carry_out
 
     def _read(self, path: Path) -> bytes | None:
         try:
