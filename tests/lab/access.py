@@ -12,6 +12,7 @@ from typing import Any
 import pymongo
 
 from lab.fleet import Fleet, Host
+from lab.shell import run
 
 ADMIN = "admin"
 
@@ -29,7 +30,8 @@ def tls_options(fleet: Fleet) -> dict[str, str]:
 
 
 def password(fleet: Fleet) -> str:
-    return (secrets(fleet) / "admin_password").read_text().strip()
+    supplied = fleet.vars.get("mongodb_cluster_admin_password")
+    return str(supplied or (secrets(fleet) / "admin_password").read_text().strip())
 
 
 def members(fleet: Fleet) -> list[Host]:
@@ -42,3 +44,9 @@ def client(fleet: Fleet, host: Host, *, log_in: bool = True, **options: Any) -> 
         options = {"username": ADMIN, "password": password(fleet), **options}
     settings = {"directConnection": True, "serverSelectionTimeoutMS": 5000, "tls": True, **tls_options(fleet), **options}
     return pymongo.MongoClient(host.address, **settings)
+
+
+def issue_operator(fleet: Fleet) -> None:
+    """Issue the certificate with which a person at this machine connects."""
+    playbook = Path(__file__).with_name("operator.yml")
+    run("ansible-playbook", "-i", fleet.home / "inventory" / "hosts.yml", playbook)
