@@ -18,6 +18,7 @@ from typing import Any
 from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login, connect
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.address import Address, parse_address
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.rules import Refusal
 
 # Seconds after which the other members are asked too when the first one has not answered yet.
 HEAD_START = 1.0
@@ -146,3 +147,20 @@ class _Search:
                 address, error=StrongholdError(str(address), ATTEMPT, f"of the error '{error}'", "check the login options")
             )
         self._answers.put(peer)
+
+
+def foreign(peers: Iterable[Peer], name: str) -> Refusal | None:
+    """A member that is in a set of another name."""
+    for peer in peers:
+        if peer.set_name not in (None, name):
+            return Refusal(f"{peer.address} belongs to the replica set {peer.set_name}", "check replica_set and the addresses")
+    return None
+
+
+def unusable(peer: Peer) -> Refusal | None:
+    """A member that cannot join: it does not answer, or was not started to be one."""
+    if peer.error:
+        return Refusal(f"{peer.address} does not answer ({peer.error.reason})", peer.error.remedy)
+    if peer.standalone:
+        return Refusal(f"{peer.address} was started without replSetName", "set replication.replSetName there and restart it")
+    return None

@@ -24,7 +24,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.con
     zones_of,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.declaration import Declaration
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.discovery import Peer, Sighting, ask_all
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.discovery import Sighting, ask_all, foreign, unusable
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.rules import Refusal
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.server import SERVING, ReplicaSet, Snapshot
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.steps import Step, steps
@@ -157,23 +157,6 @@ class Management:
                     objection.reason,
                     objection.remedy,
                 )
-
-
-def foreign(peers: Iterable[Peer], name: str) -> Refusal | None:
-    """A member that is in a set of another name."""
-    for peer in peers:
-        if peer.set_name not in (None, name):
-            return Refusal(f"{peer.address} belongs to the replica set {peer.set_name}", "check replica_set and the addresses")
-    return None
-
-
-def unusable(peer: Peer) -> Refusal | None:
-    """A member that cannot join: it does not answer, or was not started to be one."""
-    if peer.error:
-        return Refusal(f"{peer.address} does not answer ({peer.error.reason})", peer.error.remedy)
-    if peer.standalone:
-        return Refusal(f"{peer.address} was started without replSetName", "set replication.replSetName there and restart it")
-    return None
 
 
 def summary(snapshot: Snapshot | None, zones: Mapping[str, str]) -> dict[str, Any]:

@@ -1,0 +1,107 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether one member must be restarted, and whether it may go down now. Pure but for reading files.
+
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.config import Config
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.rules import Refusal
+
+# One line of sha256sum: digest, a blank, a blank or a star, the path.
+_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+_CHUNK = 1 << 20
+
+
+def parse_record(text: str) -> dict[str, str]:
+    """Digest by path from the output of sha256sum; other lines are skipped."""
+    found = (_LINE.fullmatch(line) for line in text.splitlines())
+    return {match[2]: match[1] for match in found if match}
+
+
+def drift(recorded: Mapping[str, str], present: Mapping[str, str | None]) -> dict[str, str]:
+    """Path -> what happened to it since the server started; ``present`` holds None for a file that is gone."""
+    return {
+        path: "is gone" if present.get(path) is None else "changed"
+        for path, digest in recorded.items()
+        if present.get(path) != digest
+    }
+
+
+def reasons(record: Path | None) -> list[str]:
+    """Why a running server is not what the files on this host ask for: sentences without final stop."""
+    if record is None:
+        return []
+    try:
+        recorded = parse_record(record.read_text(encoding="utf-8", errors="surrogateescape")) if record.exists() else {}
+        if not recorded:
+            return [f"{record} does not tell what the server was started with"]
+        happened = drift(recorded, digests(recorded))
+    except OSError as error:
+        reason = f"{error.filename} cannot be read ({error.strerror})"
+        raise StrongholdError(platform.node(), "compare files with those of the server's start", reason, "run as root") from error
+    return [f"{path} {what} since the server started" for path, what in happened.items()]
+
+
+def digests(paths: Iterable[str]) -> dict[str, str | None]:
+    """SHA-256 of each file, None where there is none."""
+    return {path: _digest(Path(path)) for path in paths}
+
+
+def _digest(path: Path) -> str | None:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as stream:
+            while chunk := stream.read(_CHUNK):
+                digest.update(chunk)
+    except FileNotFoundError:
+        return None
+    return digest.hexdigest()
+
+
+def stays_available(config: Config, unhealthy: Iterable[str], key: str) -> Refusal | None:
+    """Whether the set keeps a voting majority while the member ``key`` is down.
+
+    Where all others are healthy it may go down even if they are too few: waiting would not change that.
+    """
+    others = [member for member in config.voters if member.key != key]
+    if len(others) == len(config.voters):
+        return None
+    down = [member.host for member in others if member.key in set(unhealthy)]
+    if not down or (len(others) - len(down)) * 2 > len(config.voters):
+        return None
+    return Refusal(
+        f"without it no majority would be left, since these are down or not healthy: {', '.join(down)}",
+        "bring the others back first",
+    )
+
+
+def must_step_down(config: Config, key: str) -> bool:
+    """Whether another member could lead, so that the primary ``key`` hands over before it goes down."""
+    return any(member.electable for member in config.members if member.key != key)
+
+
+def role_of(hello: Mapping[str, Any]) -> str:
+    """primary, secondary (any other member of a set), standalone (in no set), or down (no answer)."""
+    if not hello:
+        return "down"
+    if "setName" not in hello:
+        return "standalone"
+    return "primary" if hello.get("isWritablePrimary") else "secondary"
+
+
+def serves(hello: Mapping[str, Any]) -> bool:
+    """Whether a member of a set is back in it: serving, and aware of a primary."""
+    return bool(hello.get("isWritablePrimary") or hello.get("secondary") or hello.get("arbiterOnly")) and "primary" in hello

@@ -1,0 +1,151 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mongodb_restart
+short_description: Restart one mongod when it needs it, without its set losing the majority
+version_added: 0.1.0
+author: The stronghold.mongodb maintainers (@stronghold-mongodb)
+description:
+  - Runs on a member's own host. Restarts its service when the files that it was started with have changed since, and starts
+    it when it is not running. Otherwise nothing is done. The decision rests on the host's state alone, so that it survives an
+    interrupted playbook.
+  - A member of a set goes down only while the others keep a voting majority; a member that has just come back is waited for.
+    A primary steps down first, once a secondary has caught up. The module ends when the server is back in its set and knows
+    a primary.
+  - Run it on one member after the other, the primary last. In check mode it tells RV(role) and RV(restart_needed), by which
+    to order them.
+options:
+  service:
+    description:
+      - The systemd unit.
+    type: str
+    default: mongod
+  started_with:
+    description:
+      - File in which the unit records at each start, as the output of C(sha256sum), the files that the server was started
+        with, for example by C(ExecStartPre). A file that differs from its record, or no record, is a reason to restart.
+      - Unset means that only O(force) is a reason.
+    type: path
+  force:
+    description:
+      - Restart in any case.
+    type: bool
+    default: false
+  timeout:
+    description:
+      - Seconds for each single wait, for the others to be healthy, for the service, and for the server's return into its set.
+    type: int
+    default: 120
+extends_documentation_fragment:
+  - stronghold.mongodb.login
+  - stronghold.mongodb.attributes
+  - stronghold.mongodb.attributes.planned
+attributes:
+  idempotent:
+    support: partial
+    details: With O(force=true) every run restarts.
+notes:
+  - O(login_host) and O(login_port) are those of the server to restart, not of another member.
+  - Where all other members are healthy and yet too few for a majority, as in a set of one or two voters, it is restarted
+    all the same.
+seealso:
+  - module: stronghold.mongodb.mongodb_replicaset_info
+"""
+
+EXAMPLES = r"""
+- name: Restart the server if its files changed since its start
+  stronghold.mongodb.mongodb_restart:
+    login_host: "{{ inventory_hostname }}"
+    login_user: admin
+    login_password: "{{ admin_password }}"
+    started_with: /run/stronghold-mongod/started-with
+  throttle: 1
+
+- name: Who is primary, and who needs a restart
+  stronghold.mongodb.mongodb_restart:
+    login_host: "{{ inventory_hostname }}"
+    login_user: admin
+    login_password: "{{ admin_password }}"
+    started_with: /run/stronghold-mongod/started-with
+  check_mode: true
+  register: restart
+"""
+
+RETURN = r"""
+changes:
+  description: One sentence for every change, in order.
+  returned: success
+  type: list
+  elements: str
+  sample: ["step down db-a:27017", "restart mongod: /etc/mongod.conf changed since the server started"]
+applied:
+  description: The changes that were already made.
+  returned: failure
+  type: list
+  elements: str
+role:
+  description:
+    - What the server was before. V(secondary) is any member of a set but the primary, V(standalone) a server in no
+      set, V(down) one that does not answer.
+  returned: success
+  type: str
+  sample: primary
+restart_needed:
+  description: Whether there was a reason to restart or start it.
+  returned: success
+  type: bool
+reasons:
+  description: The reasons.
+  returned: success
+  type: list
+  elements: str
+  sample: ["/etc/mongod.conf changed since the server started"]
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login, login_argument_spec, require_pymongo
+from ansible_collections.stronghold.mongodb.plugins.module_utils._module import finish, funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Plan
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.member import Restart
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.server import ReplicaSet
+from ansible_collections.stronghold.mongodb.plugins.module_utils._systemd import Systemd
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **login_argument_spec(),
+            "service": {"type": "str", "default": "mongod"},
+            "started_with": {"type": "path"},
+            "force": {"type": "bool", "default": False},
+            "timeout": {"type": "int", "default": 120},
+        },
+        supports_check_mode=True,
+    )
+    require_pymongo(module)
+    login = Login.from_params(module.params)
+    timeout, record = module.params["timeout"], module.params["started_with"]
+    with funnel(module), ReplicaSet(login, [], timeout) as replica_set:
+        restart = Restart(
+            login,
+            Systemd(module.params["service"], timeout),
+            Path(record) if record else None,
+            force=module.params["force"],
+            timeout=timeout,
+            check_mode=module.check_mode,
+        )
+        plan = Plan()
+        restart.build(plan, replica_set)
+        finish(module, plan, role=restart.role, restart_needed=bool(restart.reasons), reasons=restart.reasons)
+
+
+if __name__ == "__main__":
+    main()
