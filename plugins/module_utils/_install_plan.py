@@ -112,8 +112,8 @@ def plan(survey: Mapping[str, Any], origin: Mapping[str, Any], settings: Setting
     are held; an installed release of the wanted series is kept unless a newer one is asked for exactly. Others are installed
     when they are missing.
 
-    Returns errors (sentences), key (the key file must be put in place), mask (the service must not start before it is
-    configured), specs (for the package manager), hold (names to hold).
+    Returns errors (sentences), key (the key file must be put in place), specs (for the package manager), hold
+    (names to hold).
     """
     apt = settings["distribution"] in CODENAMES
     problems: list[tuple[str, str]] = []
@@ -135,7 +135,6 @@ def plan(survey: Mapping[str, Any], origin: Mapping[str, Any], settings: Setting
     return {
         "errors": [str(StrongholdError(settings["host"], "install MongoDB", *problem)) for problem in problems],
         "key": not _same_key(survey["files"].get(origin["key_path"]), origin),
-        "mask": not survey["service_known"],
         "specs": specs,
         "hold": [name for name in versioned if name not in held or specs] if apt else [],
     }

@@ -11,14 +11,12 @@ read).
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 DPKG = ("dpkg-query", "-W", "-f", "${Package}\t${Version}\t${db:Status-Want}\t${db:Status-Status}\n")
 RPM = ("rpm", "-q", "--qf", "%{NAME}\t%{VERSION}-%{RELEASE}\tinstall\tinstalled\n")
-UNITS = ("/etc/systemd/system/mongod.service", "/usr/lib/systemd/system/mongod.service")
 ABSENT = ("not-installed", "config-files")
 FIELDS = 4
 
@@ -49,7 +47,6 @@ def survey(wanted):
     return {
         "packages": packages(wanted["packages"]),
         "files": {path: managed_file(path) for path in wanted["files"]},
-        "service_known": any(os.path.lexists(unit) for unit in UNITS),
         "packages_interrupted": any(Path("/var/lib/dpkg/updates").glob("[0-9]*")),
     }
 

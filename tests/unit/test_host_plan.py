@@ -1,0 +1,311 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._host_plan import plan, problems, unmet
+
+PLATFORM = {
+    "host": "db-a",
+    "os_family": "Debian",
+    "distribution": "Debian",
+    "version": "12.15",
+    "machine": "x86_64",
+    "service_manager": "systemd",
+    "python": "3.11.2",
+}
+THP_ENABLED = "/sys/kernel/mm/transparent_hugepage/enabled"
+THP_DEFRAG = "/sys/kernel/mm/transparent_hugepage/defrag"
+THP_PTES = "/sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_none"
+
+
+def kernel(value: str, writable: bool = True) -> dict[str, Any]:
+    return {"value": value, "writable": writable}
+
+
+SURVEY: dict[str, Any] = {
+    "container": False,
+    "python": "/usr/bin/python3.11",
+    "ensurepip": True,
+    "cpu": {"avx": True, "atomics": False},
+    "numa_nodes": 1,
+    "numactl": False,
+    "swap_mb": 0,
+    "mount": {"point": "/data", "fstype": "xfs", "options": ["rw", "noatime"], "free_mb": 9000, "read_ahead_sectors": 16},
+    "thp": {"enabled": kernel("never"), "defrag": kernel("never"), "khugepaged/max_ptes_none": kernel("511")},
+    "sysctls": {
+        "vm.max_map_count": kernel("131060"),
+        "vm.swappiness": kernel("1"),
+        "vm.zone_reclaim_mode": kernel("1"),
+        "vm.overcommit_memory": kernel("0"),
+    },
+    "time_services": ["chrony"],
+    "clock_synchronised": True,
+    "tuned": None,
+    "selinux": "enforcing",
+    "user": {"uid": 999, "shell": "/usr/sbin/nologin", "group": "mongodb"},
+    "group": True,
+    "venv": {"private": True, "distributions": {"pip": "23.0", "pymongo": "4.9", "cryptography": "43.0"}},
+}
+SETTINGS: dict[str, Any] = {
+    "host": "db-a",
+    "kernel": "6.1.0-40-amd64",
+    "machine": "x86_64",
+    "os_family": "Debian",
+    "version": "7.0",
+    "member": True,
+    "path": "/data",
+    "user": "mongodb",
+    "group": "mongodb",
+    "min_free_mb": 2048,
+    "strict": False,
+    "manage_time": True,
+    "time_package": "systemd-timesyncd",
+    "minimums": {"vm.max_map_count": 131060},
+    "exact": {"vm.swappiness": 1},
+    "sysctl_file": "vm.max_map_count = 131060\nvm.swappiness = 1\n",
+    "thp_unit_enabled": True,
+    "unmet": [],
+    "python_sources": ["", ""],
+}
+
+
+def decide(survey: dict[str, Any] | None = None, **settings: Any) -> dict[str, Any]:
+    return plan({**copy.deepcopy(SURVEY), **(survey or {})}, {**SETTINGS, **settings})
+
+
+def test_a_ready_host_lacks_nothing() -> None:
+    assert decide() == {
+        "errors": [],
+        "findings": [],
+        "packages": [],
+        "time_unit": "",
+        "account": None,
+        "sysctl": {"values": {"vm.max_map_count": 131060, "vm.swappiness": 1}, "apply": False},
+        "thp": {"values": {THP_ENABLED: "never", THP_DEFRAG: "never"}, "apply": False},
+        "venv": {"create": False, "install": False},
+        "numa": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("distribution", "family", "version"),
+    [
+        ("Debian", "Debian", "13.7"),
+        ("Ubuntu", "Debian", "22.04"),
+        ("Ubuntu", "Debian", "24.04"),
+        ("Rocky", "RedHat", "9.6"),
+        ("AlmaLinux", "RedHat", "8.10"),
+    ],
+)
+def test_supported_platforms(distribution: str, family: str, version: str) -> None:
+    assert problems({**PLATFORM, "distribution": distribution, "os_family": family, "version": version}) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"version": "11.9"}, "Debian 11.9 is not supported"),
+        ({"distribution": "Ubuntu", "version": "22.10"}, "Ubuntu 22.10 is not supported"),
+        ({"distribution": "Fedora", "os_family": "RedHat", "version": "42"}, "Fedora 42 is not supported"),
+        ({"distribution": "SLES", "os_family": "Suse"}, "SLES 12.15 is not supported"),
+        ({"machine": "s390x"}, "no packages for s390x"),
+        ({"service_manager": "sysvinit"}, "its service manager is sysvinit"),
+        ({"python": "3.8.20"}, "its Python is 3.8.20"),
+    ],
+)
+def test_other_platforms_are_refused_in_one_sentence(change: dict[str, str], words: str) -> None:
+    (sentence,) = problems({**PLATFORM, **change})
+    assert sentence.startswith("db-a: could not accept this host because ")
+    assert words in sentence
+    assert sentence.count("; ") == 1
+
+
+@pytest.mark.parametrize(
+    ("survey", "settings", "words"),
+    [
+        ({}, {"version": "8.0.4", "kernel": "6.19.2"}, "SERVER-121912"),
+        ({"cpu": {"avx": False, "atomics": False}}, {}, "AVX"),
+        ({"cpu": {"avx": False, "atomics": False}}, {"machine": "aarch64"}, "ARMv8.2-A"),
+        ({}, {"min_free_mb": 9001}, "only 9000 MiB are free for /data"),
+        ({"user": {"uid": 0, "shell": "/sbin/nologin", "group": "mongodb"}}, {}, "has uid 0"),
+        ({"time_services": []}, {"manage_time": False}, "no time service runs"),
+    ],
+)
+def test_what_a_member_cannot_do_without(survey: dict[str, Any], settings: dict[str, Any], words: str) -> None:
+    (sentence,) = decide(survey, **settings)["errors"]
+    assert words in sentence
+
+
+def test_limits_are_exact() -> None:
+    assert decide(version="8.0", kernel="6.18.44")["errors"] == []
+    assert decide(version="7.0", kernel="6.19.0")["errors"] == []
+    assert decide({"cpu": {"avx": False, "atomics": False}}, version="4.4")["errors"] == []
+    assert decide(min_free_mb=9000)["errors"] == []
+
+
+@pytest.mark.parametrize(
+    ("survey", "words"),
+    [
+        ({"mount": {**SURVEY["mount"], "fstype": "ext4"}}, "XFS"),
+        ({"mount": {**SURVEY["mount"], "options": ["rw", "relatime"]}}, "noatime"),
+        ({"mount": {**SURVEY["mount"], "read_ahead_sectors": 256}}, "256 sectors"),
+        ({"swap_mb": 512}, "512 MiB of swap"),
+        ({"tuned": "throughput-performance"}, "throughput-performance"),
+        ({"clock_synchronised": False}, "clock"),
+    ],
+)
+def test_findings_stop_a_strict_run_only(survey: dict[str, Any], words: str) -> None:
+    loose, strict = decide(survey), decide(survey, strict=True)
+    assert loose["errors"] == []
+    assert [words in text for text in loose["findings"]] == [True]
+    assert [words in text for text in strict["errors"]] == [True]
+
+
+def test_selinux_is_looked_at_on_the_rhel_family_only() -> None:
+    assert decide({"selinux": "disabled"})["findings"] == []
+    assert decide({"selinux": "permissive"}, os_family="RedHat")["findings"] == ["SELinux is permissive"]
+
+
+def test_a_file_system_without_a_device_of_its_own_has_no_read_ahead() -> None:
+    assert decide({"mount": {**SURVEY["mount"], "read_ahead_sectors": None}})["findings"] == []
+
+
+def sysctl(name: str, value: str, writable: bool = True, **settings: Any) -> dict[str, Any]:
+    return decide({"sysctls": {**SURVEY["sysctls"], name: kernel(value, writable)}}, **settings)
+
+
+def test_a_minimum_is_raised_and_never_lowered() -> None:
+    low = sysctl("vm.max_map_count", "65530", sysctl_file="")["sysctl"]
+    assert (low["values"]["vm.max_map_count"], low["apply"]) == (131060, True)
+    enough = sysctl("vm.max_map_count", "262144", sysctl_file="")["sysctl"]
+    assert enough == {"values": {"vm.swappiness": 1}, "apply": False}
+    raised_since = sysctl("vm.max_map_count", "262144")["sysctl"]
+    assert (raised_since["values"]["vm.max_map_count"], raised_since["apply"]) == (262144, False)
+
+
+def test_an_exact_value_is_lowered_too() -> None:
+    assert sysctl("vm.swappiness", "60")["sysctl"]["apply"] is True
+    assert sysctl("vm.swappiness", "0")["sysctl"] == {"values": {"vm.max_map_count": 131060, "vm.swappiness": 1}, "apply": True}
+
+
+@pytest.mark.parametrize("state", [kernel("60", writable=False), None])
+def test_what_cannot_be_set_is_reported_and_left_out(state: dict[str, Any] | None) -> None:
+    result = decide({"sysctls": {**SURVEY["sysctls"], "vm.swappiness": state}})
+    assert result["sysctl"] == {"values": {"vm.max_map_count": 131060}, "apply": False}
+    assert ["vm.swappiness" in text for text in result["findings"]] == [True]
+
+
+def test_what_cannot_be_set_and_is_right_is_no_finding() -> None:
+    assert sysctl("vm.swappiness", "1", writable=False)["findings"] == []
+    assert sysctl("vm.max_map_count", "262144", writable=False)["findings"] == []
+
+
+def test_numa() -> None:
+    result = decide({"numa_nodes": 2})
+    assert result["numa"] is True
+    assert result["packages"] == ["numactl"]
+    assert result["sysctl"]["values"]["vm.zone_reclaim_mode"] == 0
+    assert decide({"numa_nodes": 2, "numactl": True})["packages"] == []
+
+
+def test_huge_pages_follow_the_version() -> None:
+    new = decide(version="8.0")
+    assert new["thp"] == {"values": {THP_ENABLED: "always", THP_DEFRAG: "defer+madvise", THP_PTES: "0"}, "apply": True}
+    assert new["sysctl"]["values"]["vm.overcommit_memory"] == 1
+    old = decide({"thp": {**SURVEY["thp"], "enabled": kernel("madvise")}})
+    assert old["thp"] == {"values": {THP_ENABLED: "never", THP_DEFRAG: "never"}, "apply": True}
+
+
+def test_huge_pages_are_applied_again_when_a_kill_left_the_unit_disabled() -> None:
+    assert decide(thp_unit_enabled=False)["thp"]["apply"] is True
+
+
+def test_read_only_huge_pages_are_reported_and_never_changed() -> None:
+    locked = {name: {**state, "writable": False} for name, state in SURVEY["thp"].items()}
+    right = decide({"thp": locked}, thp_unit_enabled=False)
+    assert (right["thp"], right["findings"]) == ({"values": {}, "apply": False}, [])
+    wrong = decide({"thp": {**locked, "enabled": kernel("always", writable=False)}}, thp_unit_enabled=False)
+    assert wrong["thp"] == {"values": {}, "apply": False}
+    assert wrong["findings"] == ["transparent huge pages cannot be set here: enabled (is always, wants never)"]
+
+
+def test_a_kernel_without_huge_pages() -> None:
+    none = dict.fromkeys(SURVEY["thp"])
+    assert decide({"thp": none}, thp_unit_enabled=False)["thp"] == {"values": {}, "apply": False}
+
+
+def test_the_clock() -> None:
+    nobody: dict[str, Any] = {"time_services": []}
+    assert (decide(nobody)["time_unit"], decide(nobody)["packages"]) == ("systemd-timesyncd", ["systemd-timesyncd"])
+    rhel = decide(nobody, os_family="RedHat", time_package="chrony")
+    assert (rhel["time_unit"], rhel["packages"]) == ("chronyd", ["chrony"])
+    assert decide(nobody, time_package="chrony")["time_unit"] == "chrony"
+    inside = decide({"container": True, "time_services": []}, manage_time=False)
+    assert (inside["time_unit"], inside["packages"], inside["errors"]) == ("", [], [])
+
+
+@pytest.mark.parametrize(
+    ("survey", "account"),
+    [
+        ({"user": None}, {"exists": False}),
+        ({"user": None, "group": False}, {"exists": False}),
+        ({"user": {"uid": 5, "shell": "/bin/bash", "group": "mongodb"}}, {"exists": True}),
+        ({"user": {"uid": 5, "shell": "/bin/false", "group": "nogroup"}}, {"exists": True}),
+        ({"user": {"uid": 5, "shell": "/bin/false", "group": "mongodb"}}, None),
+    ],
+)
+def test_the_account(survey: dict[str, Any], account: dict[str, bool] | None) -> None:
+    assert decide(survey)["account"] == account
+
+
+@pytest.mark.parametrize(
+    ("venv", "lacking", "expected"),
+    [
+        ({"private": True, "distributions": None}, [], {"create": True, "install": True}),
+        ({"private": False, "distributions": {}}, [], {"create": True, "install": True}),
+        ({"private": True, "distributions": {}}, ["pymongo"], {"create": False, "install": True}),
+    ],
+)
+def test_the_environment(venv: dict[str, Any], lacking: list[str], expected: dict[str, bool]) -> None:
+    assert decide({"venv": venv}, unmet=lacking)["venv"] == expected
+
+
+def test_the_system_package_for_environments_is_installed_when_one_is_to_be_made() -> None:
+    missing: dict[str, Any] = {"ensurepip": False}
+    assert decide(missing)["packages"] == []
+    assert decide({**missing, "venv": {"private": True, "distributions": None}})["packages"] == ["python3-venv"]
+
+
+def test_requirements() -> None:
+    installed = {"pymongo": "4.9.1", "cryptography": "41.0"}
+    assert unmet(["pymongo>=4.6", "cryptography>=41.0,<50", "PyMongo"], installed) == []
+    assert unmet(["pymongo==4.9", "cryptography>41.0", "cffi"], installed) == ["pymongo==4.9", "cryptography>41.0", "cffi"]
+    assert unmet(["pymongo"], None) == ["pymongo"]
+
+
+def test_plain_http_is_a_finding() -> None:
+    assert len(decide(python_sources=["", "http://mirror/wheels/"])["findings"]) == 1
+    assert decide(python_sources=["https://mirror/simple", "/srv/wheels"])["findings"] == []
+
+
+def test_a_backup_host_gets_the_environment_and_the_clock_only() -> None:
+    bare = {
+        "user": None,
+        "group": False,
+        "swap_mb": 9,
+        "thp": {name: kernel("always") for name in SURVEY["thp"]},
+        "cpu": {"avx": False, "atomics": False},
+        "time_services": [],
+        "venv": {"private": False, "distributions": None},
+    }
+    result = decide(bare, member=False, min_free_mb=99999)
+    assert (result["errors"], result["findings"], result["account"]) == ([], [], None)
+    assert (result["sysctl"]["values"], result["thp"]["values"]) == ({}, {})
+    assert (result["time_unit"], result["venv"]["create"]) == ("systemd-timesyncd", True)
