@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 DEFAULT_PORT = 27017
@@ -65,6 +66,7 @@ def parse_address(text: str) -> Address:
     return Address(host, int(port) if separator else DEFAULT_PORT)
 
 
+@lru_cache(maxsize=1024)
 def key_of(text: str) -> str:
     """The comparing key of an address that the server wrote."""
     return parse_address(text).key

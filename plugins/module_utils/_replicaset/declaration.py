@@ -106,7 +106,7 @@ def parse_write_concern(concern: Mapping[str, Any] | None) -> dict[str, Any] | N
     if concern is None:
         return None
     said = {name: value for name, value in concern.items() if value is not None}
-    wanted = said["w"]
+    wanted = said.get("w")
     if isinstance(wanted, bool) or not isinstance(wanted, (int, str)) or wanted == "":
         raise ValueError(f"w of default_write_concern is '{wanted}'")
     return {**said, "w": int(wanted) if str(wanted).isdigit() else wanted}

@@ -34,7 +34,7 @@ class Refusal(NamedTuple):
 def duplicates(wanted: Sequence[Wanted]) -> Refusal | None:
     """Two declared members with one address. Checked first, since configurations are keyed by address."""
     counted = Counter(item.address.key for item in wanted)
-    double = sorted({str(item.address) for item in wanted if counted[item.address.key] > 1}, key=str.lower)
+    double = [str(item.address) for item in wanted if counted[item.address.key] > 1]
     return Refusal(f"{double[0]} is declared more than once", "declare every member once") if double else None
 
 

@@ -1,0 +1,146 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every refusal, with the shape next to it that is accepted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset import rules
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.config import Config, declared, zones_of
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.declaration import parse_members
+
+
+def objections(*entries: Any, allow: tuple[str, ...] = ()) -> list[str]:
+    wanted = parse_members(list(entries))
+    target = declared("rs", None, wanted, {})
+    return [refusal.reason for refusal in rules.shape(target, zones_of(target, wanted), allow)]
+
+
+def shape(*entries: Any) -> Config:
+    return declared("rs", None, parse_members(list(entries)), {})
+
+
+def zoned(*zones: str) -> list[dict[str, str]]:
+    return [{"host": f"db-{index}", **({"zone": zone} if zone else {})} for index, zone in enumerate(zones)]
+
+
+GOOD = ({"host": "db-a"}, {"host": "db-b"}, {"host": "db-c"})
+
+
+def test_a_plain_set_is_accepted() -> None:
+    assert objections(*GOOD) == []
+    assert objections("db-a") == []
+    assert objections(*(f"db-{number}" for number in range(7))) == []
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        ((), "no member is declared"),
+        ([f"db-{number}" for number in range(9)], "9 members would vote and 7 may"),
+        ((*GOOD[:2], {"host": "db-c", "votes": 2}), "db-c:27017 is given 2 votes"),
+        (("db-a", "db-b"), "an even number of votes, 2,"),
+        ([{"host": f"db-{number}", "priority": 0} for number in range(3)], "no member could become primary"),
+        ((*GOOD[:2], "localhost"), "localhost:27017 is a loopback address"),
+        ((*GOOD[:2], "[::1]"), "[::1]:27017 is a loopback address"),
+        ((*GOOD, {"host": "db-d", "votes": 0, "priority": 1}), "db-d:27017 has priority 1 and has no vote"),
+        ((*GOOD[:2], {"host": "db-c", "hidden": True, "priority": 2}), "db-c:27017 has priority 2 and is hidden"),
+        ((*GOOD[:2], {"host": "db-c", "hidden": False, "secondary_delay_secs": 9, "priority": 1}), "is delayed"),
+        ((*GOOD[:2], {"host": "db-c", "secondary_delay_secs": 9}), "delayed and not hidden"),
+        ((*GOOD[:2], {"host": "db-c", "hidden": True, "secondary_delay_secs": -1}), "negative secondary_delay_secs"),
+        ((*GOOD[:2], {"host": "db-c", "priority": 1001}), "priority 1001"),
+        ((*GOOD[:2], {"host": "db-c", "priority": -1}), "priority -1"),
+        ((*GOOD[:2], {"host": "db-c", "arbiter_only": True, "tags": {"rack": 1}}), "arbiter, which holds no data, and has tags"),
+        ((*GOOD[:2], {"host": "db-c", "arbiter_only": True, "hidden": True}), "has hidden"),
+        (
+            (*GOOD[:2], {"host": "db-c", "arbiter_only": True, "secondary_delay_secs": 5}),
+            "has secondary_delay_secs",
+        ),
+        ((*GOOD, {"host": "db-d", "arbiter_only": True, "votes": 0}), "would have no vote"),
+        ([*GOOD, *({"host": f"x-{number}", "votes": 0} for number in range(48))], "51 members and a replica set has 50"),
+    ],
+)
+def test_a_shape_is_refused_for_a_reason(entries: list[Any], said: str) -> None:
+    assert any(said in reason for reason in objections(*entries))
+
+
+def test_even_votes_are_allowed_by_name_and_alone() -> None:
+    assert objections("db-a", "db-b", allow=("even_votes",)) == []
+    assert objections("db-a", "db-b", allow=("zone_loss",)) != []
+
+
+@pytest.mark.parametrize(
+    ("zones", "lost"),
+    [
+        (("a", "b", "c"), None),
+        (("", "", ""), None),
+        (("a", "a", "b"), "a"),
+        (("a", "b", ""), None),
+        (("a", "a", "b", "b", "c"), None),
+        (("a", "a", "a", "b", "c"), "a"),
+        (("a",), "a"),
+        (("a", "", ""), None),
+        (("b", "b", ""), "b"),
+    ],
+)
+def test_the_loss_of_one_zone_must_leave_a_majority(zones: tuple[str, ...], lost: str | None) -> None:
+    reasons = objections(*zoned(*zones))
+    assert reasons == [] if lost is None else f"zone {lost} holds" in reasons[0]
+    assert objections(*zoned(*zones), allow=("zone_loss",)) == []
+
+
+def test_only_voters_count_for_zones() -> None:
+    assert objections(*zoned("a", "b", "c"), {"host": "db-x", "zone": "a", "votes": 0}) == []
+
+
+def test_the_zone_of_an_arbiter_counts() -> None:
+    arbiter = {"host": "arb", "arbiter_only": True}
+    assert objections(*zoned("a", "b"), {**arbiter, "zone": "c"}) == []
+    assert "zone a holds 2 of 3" in objections(*zoned("a", "b"), {**arbiter, "zone": "a"})[0]
+
+
+def test_duplicates_are_found_in_any_spelling() -> None:
+    assert rules.duplicates(parse_members(["db-a", "db-b"])) is None
+    assert "DB-A:27017" in rules.duplicates(parse_members(["db-b", "DB-A", "db-a:27017"])).reason
+
+
+def test_an_arbiter_stays_one() -> None:
+    arbiter, data = shape("db-a", {"host": "db-b", "arbiter_only": True}), shape("db-a", "db-b")
+    assert "is an arbiter" in rules.kind_change(arbiter, data).reason
+    assert "holds data" in rules.kind_change(data, arbiter).reason
+    assert rules.kind_change(arbiter, arbiter) is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ("majority", None),
+        (1, None),
+        (2, None),
+        (3, "asks for 3 of 2"),
+        (0, "asks for 0"),
+        ("known", None),
+        ("unknown", "'unknown'"),
+    ],
+)
+def test_a_default_that_no_write_could_meet_is_refused(wanted: object, said: str | None) -> None:
+    target = declared(
+        "rs",
+        None,
+        parse_members(["db-a", "db-b", {"host": "db-c", "arbiter_only": True}]),
+        {"getLastErrorModes": {"known": {"zone": 2}}},
+    )
+    refusal = rules.default_write_concern(target, {"w": wanted})
+    assert refusal is None if said is None else said in refusal.reason
+
+
+def test_every_configuration_on_the_way_needs_a_healthy_majority() -> None:
+    three, five = shape(*GOOD), shape(*GOOD, "db-d", "db-e")
+    down = {"[db-c]:27017"}
+    assert rules.majority([three, five], down) is None
+    assert "db-b:27017, db-c:27017" in rules.majority([five, three], down | {"[db-b]:27017"}).reason
