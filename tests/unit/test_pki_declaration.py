@@ -10,9 +10,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import yaml
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import wanted_certificates
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import argument_spec, wanted_certificates
+from ansible_collections.stronghold.mongodb.plugins.modules.mongodb_tls import DOCUMENTATION
 
 
 def entry(**options: Any) -> dict[str, Any]:
@@ -87,3 +89,16 @@ def test_a_client_that_would_count_as_member_is_refused() -> None:
 def test_one_path_for_two_is_refused() -> None:
     with pytest.raises(StrongholdError, match="two files"):
         parse(entry(), client() | {"path": "/tls/member.pem"})
+
+
+def test_the_documented_options_are_those_that_are_checked() -> None:
+    """The sanity tests leave this out for modules with an action plugin."""
+
+    def shape(options: dict[str, Any], nested: str) -> dict[str, Any]:
+        keys = ("type", "elements", "required", "default", "choices")
+        return {
+            name: {**{key: option.get(key) for key in keys}, "nested": shape(option.get(nested, {}), nested)}
+            for name, option in options.items()
+        }
+
+    assert shape(yaml.safe_load(DOCUMENTATION)["options"], "suboptions") == shape(argument_spec(), "options")
