@@ -10,7 +10,7 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -265,8 +265,10 @@ _BY_TEXT: tuple[tuple[tuple[str, ...], str, str], ...] = (
 
 def explain(error: Exception) -> tuple[str, str]:
     """Reason and remedy, for people, of a PyMongo error."""
-    detail = " ".join(str((getattr(error, "details", None) or {}).get("errmsg") or error).split())
-    known = _BY_CODE.get(getattr(error, "code", None) or 0)
+    details = getattr(error, "details", None)
+    details = details if isinstance(details, Mapping) else {}
+    detail = " ".join(str(details.get("errmsg") or error).split())
+    known = _BY_CODE.get(getattr(error, "code", None) or details.get("code", 0))
     if known is None and not isinstance(error, pymongo_errors.OperationFailure):
         text = str(error).lower()
         known = next(((reason, remedy) for marks, reason, remedy in _BY_TEXT if any(mark in text for mark in marks)), None)

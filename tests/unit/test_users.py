@@ -1,0 +1,147 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# ruff: noqa: S105, S106 (passwords of the tests alone)
+
+"""Declared users against stored ones, without a server."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from unit.test_scram import PLAIN
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.scram import SHA_1, SHA_256
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, Step, User, decide, roles_of
+from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+
+STORED = Account(
+    roles=frozenset({("readWrite", "shop"), ("read", "admin")}),
+    restrictions=({"clientSource": ["192.0.2.0/24", "::1"]}, {"serverAddress": ["192.0.2.7"]}),
+    mechanisms=frozenset({SHA_1, SHA_256}),
+    custom_data={"team": "shop"},
+    credentials=PLAIN,
+)
+SAME = User(
+    name="a",
+    password="x",
+    roles=frozenset({("read", "admin"), ("readWrite", "shop")}),
+    restrictions=({"serverAddress": ["192.0.2.7/32"]}, {"clientSource": ["::1", "192.0.2.9/24"]}),
+    mechanisms=frozenset({SHA_256, SHA_1}),
+    custom_data={"team": "shop"},
+)
+
+
+def step(user: User, account: Account | None = STORED) -> Step | None:
+    return decide(user, account, "db.example").step
+
+
+def command(user: User, account: Account | None = STORED) -> dict[str, Any]:
+    found = step(user, account)
+    assert found is not None
+    return dict(found.command)
+
+
+def test_the_same_in_another_order_and_spelling_is_no_change() -> None:
+    assert step(SAME) is None
+
+
+def test_unset_keeps() -> None:
+    assert step(User(name="a")) is None
+
+
+@pytest.mark.parametrize(
+    ("user", "expected"),
+    [
+        (User(name="a", roles=frozenset()), {"updateUser": "a", "roles": []}),
+        (User(name="a", restrictions=()), {"updateUser": "a", "authenticationRestrictions": []}),
+        (User(name="a", custom_data={}), {"updateUser": "a", "customData": {}}),
+        (User(name="a", mechanisms=frozenset({SHA_256})), {"updateUser": "a", "mechanisms": [SHA_256]}),
+    ],
+)
+def test_empty_clears_that_and_nothing_else(user: User, expected: dict[str, Any]) -> None:
+    assert command(user) == expected
+
+
+def test_a_new_password_keeps_the_mechanisms() -> None:
+    account = replace(STORED, mechanisms=frozenset({SHA_256}))
+    assert command(User(name="a", password="new"), account) == {"updateUser": "a", "pwd": "new", "mechanisms": [SHA_256]}
+
+
+def test_on_create_leaves_another_password_alone() -> None:
+    assert step(User(name="a", password="new", overwrite=False)) is None
+
+
+def test_hidden_credentials_give_a_warning_and_no_answer() -> None:
+    decision = decide(User(name="a", password="new"), replace(STORED, credentials=None), "db.example")
+    assert decision.step is None
+    assert decision.warning is not None
+    assert "user a@admin" in decision.warning
+
+
+def test_a_further_mechanism_needs_the_present_password() -> None:
+    account = replace(STORED, mechanisms=frozenset({SHA_256}), credentials={SHA_256: PLAIN[SHA_256]})
+    both = frozenset({SHA_1, SHA_256})
+    wanted = {"updateUser": "a", "pwd": "x", "mechanisms": [SHA_1, SHA_256]}
+    assert command(User(name="a", password="x", mechanisms=both), account) == wanted
+    for user in (User(name="a", mechanisms=both), User(name="a", password="new", mechanisms=both, overwrite=False)):
+        with pytest.raises(StrongholdError, match="give the password"):
+            step(user, account)
+
+
+def test_creation_says_all_that_is_declared_and_no_more() -> None:
+    assert command(User(name="a", password="x"), None) == {"createUser": "a", "pwd": "x", "roles": []}
+    assert command(SAME, None) == {
+        "createUser": "a",
+        "pwd": "x",
+        "roles": [{"role": "read", "db": "admin"}, {"role": "readWrite", "db": "shop"}],
+        "mechanisms": [SHA_1, SHA_256],
+        "authenticationRestrictions": list(SAME.restrictions or ()),
+        "customData": {"team": "shop"},
+    }
+
+
+def test_creation_needs_a_password_outside_external() -> None:
+    with pytest.raises(StrongholdError, match=r"db\.example: could not create user a@admin .* no password is given"):
+        step(User(name="a"), None)
+    assert command(User(name="CN=a", database="$external"), None) == {"createUser": "CN=a", "roles": []}
+    with pytest.raises(StrongholdError, match="leave the password out"):
+        step(User(name="CN=a", database="$external", password="x"), None)
+
+
+@pytest.mark.parametrize("account", [None, STORED])
+def test_a_password_that_scram_cannot_take_is_refused_before_the_server_is_asked(account: Account | None) -> None:
+    with pytest.raises(StrongholdError, match="choose another one"):
+        step(User(name="a", password="\x07"), account)
+    assert command(User(name="a", password="\x07", mechanisms=frozenset({SHA_1})), account)["pwd"] == "\x07"
+
+
+def test_absent() -> None:
+    assert step(User(name="a", present=False), None) is None
+    assert command(User(name="a", present=False)) == {"dropUser": "a"}
+
+
+def test_no_secret_is_shown() -> None:
+    for account in (None, STORED):
+        found = step(replace(SAME, password="canary"), account)
+        assert found is not None
+        assert "canary" not in repr(found)
+        shown = json.dumps([found.summary, found.before, found.after])
+        assert "canary" not in shown
+        assert "storedKey" not in shown
+        assert "password" in shown
+
+
+def test_roles_take_the_users_database_and_external_users_admin() -> None:
+    assert roles_of(["read", {"role": "x"}, {"role": "y", "db": "z"}], "shop") == {("read", "shop"), ("x", "shop"), ("y", "z")}
+    assert roles_of(["root"], "$external") == {("root", "admin")}
+
+
+@pytest.mark.parametrize("item", [7, {"db": "x"}, {"role": "x", "database": "y"}, {"role": 7}])
+def test_a_malformed_role_is_named(item: Any) -> None:
+    with pytest.raises(ValueError, match="a role is a name"):
+        roles_of([item], "admin")
