@@ -46,7 +46,7 @@ REMEDIES = (
 
 def sentence(result: Mapping[str, Any], host: str, attempt: str, source: str) -> str:
     """``host: could not ATTEMPT from SOURCE because REASON; REMEDY.`` out of the result of a failed task."""
-    text = "\n".join(str(result.get(key) or "") for key in ("msg", "stderr", "module_stderr", "stdout"))
+    text = "\n".join(str(result.get(key) or "") for key in ("stderr", "msg", "module_stderr", "stdout"))
     lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
     for pattern, remedy in REMEDIES:
         for line in lines:
@@ -59,7 +59,8 @@ def sentence(result: Mapping[str, Any], host: str, attempt: str, source: str) ->
 
 
 def _phrase(host: str, attempt: str, source: str, line: str, remedy: str) -> str:
-    reason = re.sub(r"^((E|W|Err|ERROR|Error):\s*)+", "", line)
+    reason = re.sub(r"^'.*' failed: ", "", line)
+    reason = re.sub(r"^((E|W|Err|ERROR|Error):\s*)+", "", reason)
     reason = re.sub(r"//[^/@\s]+@", "//", reason)
     if len(reason) > LONGEST:
         reason = reason[:LONGEST] + "..."

@@ -232,3 +232,10 @@ def test_a_sentence_is_short_and_without_passwords() -> None:
     text = sentence({"msg": "Could not fetch https://me:canary@host/x " + "y" * 900}, "db-a", "install it", "a mirror")
     assert "canary" not in text
     assert len(text) < 400
+
+
+def test_the_command_line_is_no_reason() -> None:
+    line = "'/usr/bin/apt-get -y -o \"Dpkg::Options\" install 'x=1'' failed: E: You don't have enough free space in /var."
+    assert "because You don't have enough free space in /var; free space" in sentence(
+        {"msg": line}, "db-a", "install it", "a mirror"
+    )
