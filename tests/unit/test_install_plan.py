@@ -157,6 +157,7 @@ def test_refused_changes_of_version(present: str, wanted: str, words: str) -> No
 
 def test_versions_are_numbers_and_not_texts() -> None:
     assert decide({"mongodb-org-server": installed("7.0.9")}, version="7.0.14")["specs"] == ["mongodb-org-server=7.0.14"]
+    assert decide({"mongodb-org-server": installed("7.0.1")}, version="7.0.2")["specs"] == ["mongodb-org-server=7.0.2"]
 
 
 def test_half_installed_packages_are_finished() -> None:

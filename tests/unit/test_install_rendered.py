@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._host_plan import plan
@@ -124,3 +125,12 @@ def test_kernel_files(version: str, golden: str, template: str, name: str) -> No
     }
     rendered = render("mongodb_host", template, __mongodb_host_plan=plan(survey, settings))
     assert rendered == (GOLDEN / f"{golden}-{name}").read_text()
+
+
+def test_mongod_waits_for_the_file_that_the_server_role_writes() -> None:
+    install, server = (
+        yaml.safe_load((ROLES / role / "vars" / "main.yml").read_text()) for role in ("mongodb_install", "mongodb_server")
+    )
+    assert install["__mongodb_install_server_unit"] == server["__mongodb_server_unit"]
+    gate = render("mongodb_install", "gate.conf.j2", **install)
+    assert f"\nConditionPathExists={server['__mongodb_server_unit']}\n" in gate
