@@ -15,6 +15,7 @@ import shutil
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -454,13 +455,15 @@ def test_a_file_that_cannot_be_written_is_reported_with_what_was_done(net: Net) 
     failed = net.db.allow(name="app", sources=["10.99.1.0/24"])
     assert failed["rc"]
     assert f"could not write {FILE}" in failed["msg"] or f"could not read {FILE}" in failed["msg"]
-    net.db.sh("rm /etc/stronghold; mkdir /etc/stronghold; mount -t tmpfs -o size=4k,nr_inodes=1 none /etc/stronghold")
+    net.db.sh("rm /etc/stronghold; mkdir /etc/stronghold; mount -t tmpfs -o size=4k none /etc/stronghold")
+    net.db.sh("head -c 4096 /dev/zero >/etc/stronghold/filler")
     try:
         failed = net.db.allow(name="app", sources=["10.99.1.0/24"])
         assert f"could not write {FILE}" in failed["msg"]
         assert "No space left" in failed["msg"]
         assert [change.split(":")[0] for change in failed["applied"]] == ["load table inet stronghold_mongodb"]
         assert net.client.connects("10.99.1.1")
+        assert net.db.sh("ls -A /etc/stronghold") == "filler\n"
     finally:
         net.db.sh("umount /etc/stronghold")
     assert [change.split(":")[0] for change in net.db.allow(name="app")["changes"]] == [f"write {FILE}"]
@@ -488,6 +491,27 @@ def test_a_request_that_cannot_be_used_is_refused_by_name_and_changes_nothing(
     assert failed["rc"]
     assert words in failed["msg"]
     assert net.db.state() == before
+
+
+def test_a_run_waits_for_another_to_finish(net: Net) -> None:
+    net.db.allow(groups=[])
+    inode = net.db.sh("stat --format %i /run/stronghold-firewall.lock").strip()
+    holder = subprocess.Popen(
+        [*net.db.within, "flock", "/run/stronghold-firewall.lock", "sh", "-c", "echo held; read end"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout and holder.stdout.readline() == "held\n"
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(net.db.allow, name="app")
+        try:
+            while not any("->" in line and f":{inode} " in line for line in Path("/proc/locks").read_text().splitlines()):
+                assert not run.done(), run.result()
+                time.sleep(0.02)
+        finally:
+            holder.communicate("\n", timeout=30)
+        assert run.result()["groups"] == ["app"]
 
 
 def test_two_runs_at_once_lose_nothing(net: Net) -> None:
