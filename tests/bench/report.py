@@ -1,0 +1,105 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The result as text: a table for the terminal, and the page under docs/benchmarks. Functions over data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from bench.sides import Measurement
+
+WHY = "## Why"
+PLACEHOLDER = "A goal was missed, and nobody has yet said why."
+
+METHOD = (Path(__file__).parent / "method.md").read_text().strip()
+
+
+@dataclass(frozen=True)
+class Line:
+    """One measured thing in seconds, and the goal: the highest ratio of ours to the peer's time."""
+
+    title: str
+    ours: float
+    peer: float
+    goal: float
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.peer
+
+    @property
+    def met(self) -> bool:
+        return self.ratio <= self.goal
+
+
+def lines(ours: Sequence[Measurement], peer: Sequence[Measurement]) -> list[Line]:
+    return [
+        Line("First converge", median(one.first for one in ours), median(one.first for one in peer), 1.0),
+        Line("Unchanged re-run", median(one.again for one in ours), median(one.again for one in peer), 1 / 3),
+    ]
+
+
+def table(results: Sequence[Line]) -> str:
+    rows = [
+        ("", "stronghold.mongodb", "community.mongodb", "ratio", "goal", ""),
+        *(
+            (
+                *(line.title, f"{line.ours:.1f} s", f"{line.peer:.1f} s", f"{line.ratio:.2f}", f"at most {line.goal:.2f}"),
+                "met" if line.met else "missed",
+            )
+            for line in results
+        ),
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    text = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in rows]
+    text.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(text)
+
+
+def page(
+    *,
+    date: str,
+    machine: Mapping[str, str],
+    versions: Mapping[str, Mapping[str, str]],
+    ours: Sequence[Measurement],
+    peer: Sequence[Measurement],
+    previous: str,
+) -> str:
+    """The whole page; where a goal is missed, the section Why of the previous page is kept, for a person to bring up to date."""
+    results = lines(ours, peer)
+    servers = sorted({one.server for one in (*ours, *peer)})
+    facts = {**machine, **{f"Run by {title}": _listed(named) for title, named in versions.items()}, "MongoDB": ", ".join(servers)}
+    parts = [
+        "# First converge and unchanged re-run",
+        f"Written by `make bench-converge` on {date}; {_count(len(ours))} of each side.",
+        table(results),
+        _details("stronghold.mongodb", ours) + "\n" + _details("community.mongodb", peer),
+        "## Machine and versions",
+        "\n".join(f"* {name}: {value}" for name, value in facts.items()),
+        "## Method",
+        METHOD,
+    ]
+    if not all(line.met for line in results):
+        _, heading, kept = previous.partition(f"\n{WHY}\n")
+        parts += [WHY, kept.strip() if heading else PLACEHOLDER]
+    return "\n\n".join(parts) + "\n"
+
+
+def _count(runs: int) -> str:
+    return "one run" if runs == 1 else f"medians of {runs} runs"
+
+
+def _listed(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def _details(title: str, runs: Sequence[Measurement]) -> str:
+    told = "; ".join(
+        f"{one.first:.1f} s ({one.changed_first} changed), then {one.again:.1f} s ({one.changed_again} changed)" for one in runs
+    )
+    return f"* {title}, all hosts together: {told}."

@@ -1,0 +1,200 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The two that are measured: which Ansible runs which playbook, and how the outcome is proved."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import sysconfig
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pymongo
+import yaml
+from scenario.playbook import SITE, TIMEOUT, Run
+
+from lab import access, fleet, inventory
+from lab.fleet import Fleet
+from lab.shell import CACHE, LabError, progress, run
+
+PROJECT = Path(__file__).resolve().parents[2]
+CLUSTER = "bench"
+ZONES = ("a", "b", "c")
+PRIMARY, SECONDARY = 1, 2
+PEER = CACHE / f"bench-peer-{sysconfig.get_python_version()}"
+
+
+@dataclass(frozen=True)
+class Side:
+    name: str
+    title: str
+    programs: Path
+    """The folder of ansible-playbook."""
+    playbook: str
+    versions: dict[str, str]
+    prove: Callable[[Fleet, Ansible], str]
+    """Raises LabError unless the outcome is as it must be; returns the servers' version."""
+    environment: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+    unchanged: bool = False
+    """Whether an unchanged re-run must change nothing to count."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    first: float
+    again: float
+    changed_first: int
+    changed_again: int
+    server: str
+
+
+@dataclass(frozen=True)
+class Ansible:
+    """Runs playbooks of one side against one fleet, with the settings that are equal on both sides and no others."""
+
+    side: Side
+    fleet: Fleet
+    scratch: Path
+
+    def run(self, playbook: str) -> Run:
+        config = self.scratch / "ansible.cfg"
+        config.write_text("[defaults]\nforks = 5\n")
+        variables = self.scratch / "variables.json"
+        variables.touch(mode=0o600)
+        variables.write_text(json.dumps(self.side.variables))
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+        inventory_file = self.fleet.home / "inventory" / "hosts.yml"
+        words = [str(self.side.programs / "ansible-playbook"), "-i", str(inventory_file), "-e", f"@{variables}"]
+        begin = time.monotonic()
+        done = subprocess.run(
+            [*words, playbook],
+            env={
+                **clean,
+                **self.side.environment,
+                "PATH": f"{self.side.programs}:{os.environ['PATH']}",
+                "ANSIBLE_CONFIG": str(config),
+                "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.scratch / "ssh"),
+            },
+            cwd=self.scratch,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+        result = Run(done.returncode, done.stdout, time.monotonic() - begin)
+        if result.rc:
+            raise LabError(f"the playbook of {self.side.title} failed:\n{result.output[-6000:]}")
+        return result
+
+    def disconnect(self) -> None:
+        """Close the SSH connections that Ansible keeps: the next fleet may have the same addresses."""
+        for socket in (self.scratch / "ssh").glob("*"):
+            subprocess.run(["ssh", "-O", "exit", "-o", f"ControlPath={socket}", "closed"], capture_output=True, check=False)
+
+
+def measure(side: Side) -> Measurement:
+    """First converge and unchanged re-run on a fresh fleet, which is removed afterwards."""
+    with _fresh(f"bench-{side.name}") as hosts, TemporaryDirectory() as scratch, ExitStack() as stack:
+        ansible = Ansible(side, hosts, Path(scratch))
+        stack.callback(ansible.disconnect)
+        progress(f"{side.title}: first converge")
+        first = ansible.run(side.playbook)
+        progress(f"{side.title}: {first.seconds:.1f} s; unchanged re-run")
+        again = ansible.run(side.playbook)
+        progress(f"{side.title}: {again.seconds:.1f} s")
+        changed = sum(again.changed.values())
+        if side.unchanged and changed:
+            raise LabError(f"the unchanged re-run of {side.title} changed something:\n{again.output[-6000:]}")
+        server = side.prove(hosts, ansible)
+    return Measurement(first.seconds, again.seconds, sum(first.changed.values()), changed, server)
+
+
+@contextmanager
+def _fresh(name: str) -> Iterator[Fleet]:
+    fleet.down(name)
+    hosts = {f"db-{zone}": {"zone": zone} for zone in ZONES}
+    try:
+        started = fleet.up({"name": name, "vars": {"mongodb_cluster_name": CLUSTER}, "hosts": hosts})
+        inventory.write(started)
+        yield started
+    finally:
+        fleet.down(name)
+
+
+def ours() -> Side:
+    galaxy = yaml.safe_load((PROJECT / "galaxy.yml").read_text())
+    return Side(
+        name="ours",
+        title="stronghold.mongodb",
+        programs=Path(sys.executable).parent,
+        playbook=SITE,
+        versions={"stronghold.mongodb": str(galaxy["version"]), "ansible-core": version("ansible-core")},
+        prove=_prove_ours,
+        environment={"ANSIBLE_COLLECTIONS_PATH": str(PROJECT / ".tree")},
+        unchanged=True,
+    )
+
+
+def _prove_ours(hosts: Fleet, ansible: Ansible) -> str:
+    ansible.run(str(PROJECT / "tests/lab/operator.yml"))
+    with ExitStack() as stack:
+        return _prove([stack.enter_context(access.client(hosts, host)) for host in hosts.hosts])
+
+
+def peer() -> Side:
+    """community.mongodb as PyPI's newest ansible for this Python brings it, in an environment of its own."""
+    if not (PEER / "bin/pip").exists():
+        progress("making a virtual environment for community.mongodb")
+        run(sys.executable, "-m", "venv", PEER)
+    run(PEER / "bin/pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", "ansible")
+    packages = next(PEER.glob("lib/python3*/site-packages"))
+    manifest = json.loads((packages / "ansible_collections/community/mongodb/MANIFEST.json").read_text())
+    listed = {package["name"]: package["version"] for package in json.loads(run(PEER / "bin/pip", "list", "--format", "json"))}
+    password = secrets.token_hex(16)
+
+    def prove(hosts: Fleet, _: Ansible) -> str:
+        login: dict[str, Any] = {"username": "admin", "password": password, "serverSelectionTimeoutMS": 5000}
+        with ExitStack() as stack:
+            return _prove(
+                [stack.enter_context(pymongo.MongoClient(host.address, directConnection=True, **login)) for host in hosts.hosts]
+            )
+
+    return Side(
+        name="peer",
+        title="community.mongodb",
+        programs=PEER / "bin",
+        playbook=str(Path(__file__).parent / "peer.yml"),
+        versions={
+            "community.mongodb": manifest["collection_info"]["version"],
+            **{name: listed[name] for name in ("ansible", "ansible-core")},
+        },
+        prove=prove,
+        variables={"bench_key": b64encode(secrets.token_bytes(567)).decode(), "bench_password": password},
+    )
+
+
+def _prove(clients: list[pymongo.MongoClient[dict[str, Any]]]) -> str:
+    """One primary, else secondaries, the same on every member, each of which lets the administrator in."""
+    for client in clients:
+        try:
+            states = sorted(member["state"] for member in client.admin.command("replSetGetStatus")["members"])
+        except pymongo.errors.PyMongoError as error:
+            raise LabError(f"the administrator cannot ask {client.address}: {error}") from error
+        if states != [PRIMARY] + [SECONDARY] * (len(clients) - 1):
+            raise LabError(f"{client.address} sees members in the states {states}")
+    return "/".join(sorted({str(client.server_info()["version"]) for client in clients}))
