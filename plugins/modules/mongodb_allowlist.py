@@ -15,7 +15,8 @@ description:
     packet to these ports is dropped. Without any group only loopback is answered.
   - The rules live in the nftables table C(inet stronghold_mongodb) and in C(/etc/stronghold/firewall.nft), from which the role
     P(stronghold.mongodb.mongodb_firewall#role) has them loaded at boot. Other tables are left alone.
-  - The table is replaced in one transaction, so that at no moment a declared source is shut out or another one let in.
+  - Changes are made in one transaction and only where something differs, so that at no moment a declared source is shut out or
+    another one let in. A source that is removed loses its established connections too.
   - Both the kernel's table and the file are compared with the declaration, and what was changed or deleted behind Ansible's back
     is put back.
   - Ports that a container engine publishes on this host are covered as well, provided they are among O(ports).
