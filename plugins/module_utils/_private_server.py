@@ -169,13 +169,16 @@ def _locked(db_path: Path) -> bool:
 
 
 def _orphaned(db_path: Path) -> bool:
-    """Whether the holder of the lock is a private mongod, about to end because its parent has ended."""
-    try:
-        pid = int((db_path / "mongod.lock").read_text())
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except (OSError, ValueError):
-        return False
-    return str(_home(db_path) / "mongod.conf").encode() in words
+    """Whether a private mongod is there, about to end because its parent has ended.
+
+    The pid in mongod.lock would not tell: it is written after the lock is taken and removed before it is given back.
+    """
+    mark = str(_home(db_path) / "mongod.conf").encode()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if mark in path.read_bytes().split(b"\0"):
+                return True
+    return False
 
 
 def _home(db_path: Path) -> Path:
