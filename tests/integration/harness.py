@@ -34,6 +34,7 @@ class Mongod:
     version: str = "6.0.27"
     options: list[str] = field(default_factory=list)
     process: subprocess.Popen[bytes] | None = None
+    bind: str = "127.0.0.1"
 
     @property
     def address(self) -> str:
@@ -43,7 +44,7 @@ class Mongod:
         (self.home / "data").mkdir(parents=True, exist_ok=True)
         command = [
             str(mongod_tree(self.version) / "bin" / "mongod"),
-            *("--dbpath", str(self.home / "data"), "--port", str(self.port), "--bind_ip", "127.0.0.1"),
+            *("--dbpath", str(self.home / "data"), "--port", str(self.port), "--bind_ip", self.bind),
             *("--logpath", str(self.home / "log"), "--logappend", "--nounixsocket"),
             *("--wiredTigerCacheSizeGB", "0.25", "--setParameter", "diagnosticDataCollectionEnabled=false"),
             *self.options,

@@ -82,10 +82,11 @@ def ask(login: Login, address: Address) -> Peer:
 def ask_all(login: Login, addresses: Iterable[Address]) -> dict[str, Peer]:
     """Ask several at once, so that those which are down cost one timeout together; by key of the address."""
     search = _Search(login)
-    search.send(addresses)
+    asked = list(addresses)
+    search.send(asked)
     while search.waiting:
         search.answer(None)
-    return search.peers
+    return {address.key: search.peers[address.key] for address in asked}
 
 
 def look(login: Login, addresses: Sequence[Address], *, patience: int | None = None) -> Sighting:
