@@ -62,7 +62,7 @@ def problems(platform: Mapping[str, str]) -> list[str]:
 def plan(survey: Survey, settings: Settings) -> dict[str, Any]:
     """What to do on a host in the state ``survey`` (see the role's survey.py).
 
-    ``settings``: host, kernel, machine, os_family, version (of MongoDB), member (bool), path, user, group,
+    ``settings``: host, kernel, machine, os_family, version (of MongoDB), member (bool), cluster (its name), path, user, group,
     min_free_mb, strict, manage_time, time_package, minimums and exact (sysctl name -> number),
     unmet (Python requirements not yet in the environment), python_sources (URLs), thp_unit_enabled (bool).
 
@@ -120,6 +120,13 @@ def _member_problems(survey: Survey, settings: Settings) -> list[tuple[str, str]
         problems.append((f"MongoDB {settings['version']} needs a processor with AVX", "let the hypervisor pass AVX through"))
     if series >= AVX_SINCE and settings["machine"] == "aarch64" and not survey["cpu"]["atomics"]:
         problems.append((f"MongoDB {settings['version']} needs a processor with ARMv8.2-A", "choose another machine"))
+    if survey["set_name"] not in (None, settings["cluster"]):
+        problems.append(
+            (
+                f"it is a member of the replica set '{survey['set_name']}' and not of '{settings['cluster']}'",
+                "set mongodb_cluster_name to the name of the set, which cannot be changed, or use another host",
+            )
+        )
     free, wanted = survey["mount"]["free_mb"], settings["min_free_mb"]
     if free < wanted:
         problems.append(

@@ -30,6 +30,7 @@ def kernel(value: str, writable: bool = True) -> dict[str, Any]:
 
 
 SURVEY: dict[str, Any] = {
+    "set_name": None,
     "container": False,
     "python": "/usr/bin/python3.11",
     "ensurepip": True,
@@ -54,6 +55,7 @@ SURVEY: dict[str, Any] = {
     "venv": {"private": True, "distributions": {"pip": "23.0", "pymongo": "4.9", "cryptography": "43.0"}},
 }
 SETTINGS: dict[str, Any] = {
+    "cluster": "orders",
     "host": "db-a",
     "kernel": "6.1.0-40-amd64",
     "machine": "x86_64",
@@ -133,6 +135,7 @@ def test_other_platforms_are_refused_in_one_sentence(change: dict[str, str], wor
         ({}, {"version": "8.0.4", "kernel": "6.19.2"}, "SERVER-121912"),
         ({"cpu": {"avx": False, "atomics": False}}, {}, "AVX"),
         ({"cpu": {"avx": False, "atomics": False}}, {"machine": "aarch64"}, "ARMv8.2-A"),
+        ({"set_name": "ledger"}, {}, "a member of the replica set 'ledger' and not of 'orders'"),
         ({}, {"min_free_mb": 9001}, "only 9000 MiB are free for /data"),
         ({"user": {"uid": 0, "shell": "/sbin/nologin", "group": "mongodb"}}, {}, "has uid 0"),
         ({"time_services": []}, {"manage_time": False}, "no time service runs"),

@@ -17,6 +17,7 @@ import importlib.util
 import json
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -91,6 +92,12 @@ def mount(path):
     return dict(best, free_mb=room.f_bavail * room.f_frsize // MIB, read_ahead_sectors=int(ahead) * 2 if ahead else None)
 
 
+def set_name():
+    """The replica set that the server of this host is configured for, or None."""
+    match = re.search(r"^\s*replSetName:\s*[\"']?([^\"'\s]+)", read("/etc/mongod.conf") or "", re.MULTILINE)
+    return match.group(1) if match else None
+
+
 def in_container():
     environment = read("/proc/1/environ") or ""
     return bool(read("/run/systemd/container") or Path("/run/.containerenv").exists() or "container=" in environment)
@@ -138,6 +145,7 @@ def survey(wanted):
     installed = distributions(packages)
     return {
         "container": in_container(),
+        "set_name": set_name(),
         "systemd": Path("/run/systemd/system").is_dir(),
         "python": os.path.realpath(sys.executable),
         "ensurepip": importlib.util.find_spec("ensurepip") is not None,

@@ -1,0 +1,103 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: secret
+author: The stronghold.mongodb maintainers (@stronghold-mongodb)
+version_added: 0.1.0
+short_description: A secret that is generated once and kept in a file on the controller
+description:
+  - Returns the content of a file, and generates it first where it is missing.
+  - The file is for its owner alone and appears whole or not at all, so that a run that is killed leaves nothing to clean up, and two runs at once
+    agree on one secret.
+  - In check mode nothing is written. A secret that does not exist yet is then a random one that nobody keeps.
+options:
+  _terms:
+    description: Paths of the files. Folders that are missing are made for their owner alone, with a C(.gitignore) that covers all they hold.
+    type: list
+    elements: str
+    required: true
+  length:
+    description: Number of characters to generate.
+    type: int
+    default: 32
+  characters:
+    description: Characters to choose from.
+    type: str
+    default: ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
+seealso:
+  - plugin: ansible.builtin.password
+    plugin_type: lookup
+"""
+
+EXAMPLES = r"""
+- name: Supply the administrator's password from a file of its own
+  ansible.builtin.set_fact:
+    mongodb_cluster_admin_password: "{{ lookup('stronghold.mongodb.secret', '~/.stronghold/orders/admin_password') }}"
+"""
+
+RETURN = r"""
+_raw:
+  description: The secrets.
+  type: list
+  elements: str
+"""
+
+import contextlib
+import os
+import secrets
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.plugins.lookup import LookupBase
+
+
+def generate(length: int, characters: str) -> str:
+    return "".join(secrets.choice(characters) for _ in range(length))
+
+
+def kept(path: Path, fresh: str) -> str:
+    """The content of ``path``, which is ``fresh`` where nobody made the file before."""
+    if not path.exists():
+        _make_folder(path.parent)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(f"{fresh}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            with contextlib.suppress(FileExistsError):
+                os.link(name, path)
+        finally:
+            Path(name).unlink()
+    return path.read_text(encoding="utf-8").strip()
+
+
+def _make_folder(folder: Path) -> None:
+    if folder.exists():
+        return
+    _make_folder(folder.parent)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+
+
+class LookupModule(LookupBase):
+    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
+        self.set_options(var_options=variables, direct=kwargs)
+        dry = bool((variables or {}).get("ansible_check_mode"))
+        return [self._one(Path(term).expanduser(), dry=dry) for term in terms]
+
+    def _one(self, path: Path, *, dry: bool) -> str:
+        fresh = generate(self.get_option("length"), self.get_option("characters"))
+        try:
+            return fresh if dry and not path.exists() else kept(path, fresh)
+        except OSError as error:
+            raise AnsibleError(
+                f"localhost: could not keep the secret {path} because of '{error.strerror}'; correct the permissions, or supply it by a variable."
+            ) from error
