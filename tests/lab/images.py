@@ -52,9 +52,10 @@ def _configure(root: Path) -> None:
         run(*as_root("ln", "-sf", "/dev/null", f"{root}/etc/systemd/system/{unit}"))
     settings = run("apt-config", "dump").splitlines()
     wanted = ("Acquire::http::Proxy ", "Acquire::Check-Valid-Until ", "Acquire::Check-Date ")
-    text = "".join(f"{line}\n" for line in settings if line.startswith(wanted))
-    run(*as_root("tee", f"{root}/etc/apt/apt.conf.d/90lab"), stdin=text)
-    run(
-        *as_root("tee", f"{root}/etc/ssh/sshd_config.d/lab.conf"),
-        stdin="PermitRootLogin prohibit-password\nUseDNS no\nMaxStartups 100\n",
-    )
+    files = {
+        "etc/apt/apt.conf.d/90lab": "".join(f"{line}\n" for line in settings if line.startswith(wanted)),
+        "etc/hosts": HOSTS,
+        "etc/ssh/sshd_config.d/lab.conf": SSHD,
+    }
+    for name, text in files.items():
+        run(*as_root("tee", f"{root}/{name}"), stdin=text)
