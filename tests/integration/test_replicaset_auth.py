@@ -105,7 +105,7 @@ def test_an_authenticated_set_from_the_first_moment(servers: list[Mongod], certi
 def test_a_member_that_lost_its_data_leads_to_the_others(servers: list[Mongod], certificate: Path) -> None:
     """It has no account, so that only an unauthenticated question tells that its set is elsewhere."""
     wiped = servers[2]
-    wiped.stop()
+    wiped.stop(kill=True)
     wiped.home = wiped.home.with_name("wiped")
     wiped.start()
     result = manage(wiped, certificate, members=[server.address for server in servers], wait_for="all")

@@ -1,0 +1,329 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""mongodb_restart against real servers, under a stand-in for systemctl that really stops and starts them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pymongo
+import pytest
+from harness import Mongod, run_module
+
+from lab.binaries import mongod_tree
+
+PORT = 20180
+
+# Units are folders of $STAND_IN_UNITS with: command (JSON), inputs (JSON, files to record), pid, record; calls logs every call.
+SYSTEMCTL = """#!{python}
+import hashlib, json, os, pathlib, signal, subprocess, sys, time
+
+units = pathlib.Path(os.environ["STAND_IN_UNITS"])
+with (units / "calls").open("a") as calls:
+    calls.write(" ".join(sys.argv[1:]) + "\\n")
+verb = sys.argv[1]
+if verb == "daemon-reload":
+    for flag in units.glob("*/reload"):
+        flag.unlink()
+    sys.exit(0)
+unit = units / sys.argv[-1]
+
+
+def running():
+    try:
+        pid = int((unit / "pid").read_text())
+        state = pathlib.Path(f"/proc/{{pid}}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, ValueError):
+        return 0
+    return 0 if state == "Z" else pid
+
+
+if verb == "is-active":
+    sys.exit(0 if running() else 3)
+if verb == "show":
+    print("yes" if (unit / "reload").exists() else "no")
+    sys.exit(0)
+if verb == "restart" and running():
+    os.kill(running(), signal.SIGTERM)
+    while running():
+        time.sleep(0.05)
+record = "".join(
+    f"{{hashlib.sha256(pathlib.Path(name).read_bytes()).hexdigest()}}  {{name}}\\n"
+    for name in json.loads((unit / "inputs").read_text())
+)
+if not (unit / "frozen").exists():
+    (unit / "record").write_text(record)
+with (unit / "output").open("a") as output:
+    server = subprocess.Popen(
+        json.loads((unit / "command").read_text()), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+    )
+(unit / "pid").write_text(str(server.pid))
+"""
+JOURNALCTL = """#!/bin/sh
+while [ "$1" != "-u" ]; do shift; done
+tail -n 5 "$STAND_IN_UNITS/$2/output"
+"""
+
+
+@dataclass
+class Unit:
+    """One server as a service; ``config`` is a file that the service records."""
+
+    folder: Path
+    server: Mongod
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "mongod.conf"
+
+    @property
+    def record(self) -> Path:
+        return self.folder / "record"
+
+    @property
+    def pid(self) -> int:
+        return int((self.folder / "pid").read_text())
+
+    def restart_module(self, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
+        options = {
+            "login_host": "127.0.0.1",
+            "login_port": self.server.port,
+            "tls": False,
+            "service": self.folder.name,
+            "started_with": str(self.record),
+            "timeout": 60,
+            **arguments,
+        }
+        return run_module("mongodb_restart", check=check, **options)
+
+    def hello(self) -> dict[str, Any]:
+        with self.server.client() as client:
+            document: dict[str, Any] = client.admin.command("hello")
+            return document
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        until(lambda: not answers(self))
+
+
+def answers(unit: Unit) -> bool:
+    try:
+        with pymongo.MongoClient("127.0.0.1", unit.server.port, serverSelectionTimeoutMS=300, directConnection=True) as client:
+            client.admin.command("ping")
+            return True
+    except pymongo.errors.PyMongoError:
+        return False
+
+
+def until(condition: Callable[[], object], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def units(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Unit]]:
+    """Three services m0..m2, members of one set, and alone, a server in none; nothing of them needs a restart."""
+    home = tmp_path_factory.mktemp("units")
+    programs = home / "bin"
+    programs.mkdir()
+    for name, text in (("systemctl", SYSTEMCTL.format(python=sys.executable)), ("journalctl", JOURNALCTL)):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+        environment.setenv("STAND_IN_UNITS", str(home))
+        made = [make_unit(home, name, index) for index, name in enumerate(("m0", "m1", "m2", "alone"))]
+        try:
+            for unit in made:
+                assert unit.restart_module()["changes"] == [f"start {unit.folder.name}"]
+            initiated = run_module(
+                "mongodb_replicaset",
+                login_host="127.0.0.1",
+                login_port=PORT,
+                tls=False,
+                replica_set="rs",
+                members=[unit.server.address for unit in made[:3]],
+                settings={"electionTimeoutMillis": 2000},
+                wait_for="all",
+            )
+            assert initiated["changed"], initiated
+            yield made
+        finally:
+            for unit in made:
+                if answers(unit):
+                    os.kill(unit.pid, signal.SIGKILL)
+
+
+def make_unit(home: Path, name: str, index: int) -> Unit:
+    folder = home / name
+    (folder / "data").mkdir(parents=True)
+    (folder / "mongod.conf").write_text("setParameter: {shutdownTimeoutMillisForSignaledShutdown: 100}\n")
+    command = [
+        str(mongod_tree("6.0.27") / "bin" / "mongod"),
+        "--config",
+        str(folder / "mongod.conf"),
+        "--dbpath",
+        str(folder / "data"),
+    ]
+    command += ["--port", str(PORT + index), "--bind_ip", "127.0.0.1", "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"]
+    command += [] if name == "alone" else ["--replSet", "rs"]
+    (folder / "command").write_text(json.dumps(command))
+    (folder / "inputs").write_text(json.dumps([str(folder / "mongod.conf")]))
+    return Unit(folder, Mongod(folder, PORT + index))
+
+
+@pytest.fixture
+def members(units: list[Unit]) -> list[Unit]:
+    """The members: the primary last, all healthy."""
+
+    def ready() -> bool:
+        states = [unit.hello() for unit in units[:3]]
+        return sorted((bool(state["isWritablePrimary"]), bool(state["secondary"])) for state in states)[1:] == [
+            (False, True),
+            (True, False),
+        ]
+
+    until(ready)
+    return sorted(units[:3], key=lambda unit: unit.hello()["isWritablePrimary"])
+
+
+def calls(unit: Unit) -> list[str]:
+    return (unit.folder.parent / "calls").read_text().splitlines()
+
+
+def edit(unit: Unit) -> None:
+    unit.config.write_text(unit.config.read_text() + "# edited\n")
+
+
+def test_nothing_changed_is_nothing_done(members: list[Unit]) -> None:
+    for unit, role in zip(members, ("secondary", "secondary", "primary")):
+        before = calls(unit)
+        result = unit.restart_module()
+        assert (result["changed"], result["restart_needed"], result["reasons"], result["role"]) == (False, False, [], role)
+        assert calls(unit)[len(before) :] == [f"is-active --quiet {unit.folder.name}"]
+
+
+def test_a_whole_roll_without_a_failed_write(members: list[Unit]) -> None:
+    """One right after the other, the primary last; the decision is the same until it is carried out."""
+    client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
+        [unit.server.address for unit in members], replicaSet="rs", w="majority"
+    )
+    stop, errors, written = threading.Event(), [], []
+
+    def write() -> None:
+        while not stop.wait(0.01):
+            try:
+                client.test.written.insert_one({"_id": len(written)})
+                written.append(len(written))
+            except pymongo.errors.PyMongoError as error:
+                errors.append(str(error))
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    for unit in members:
+        edit(unit)
+    (members[0].folder / "reload").touch()
+    reason = f"{members[2].config} changed since the server started"
+    for _ in range(2):
+        hint = members[2].restart_module(check=True)
+        assert (hint["role"], hint["restart_needed"], hint["reasons"]) == ("primary", True, [reason])
+    old = [unit.pid for unit in members]
+    before = len(calls(members[0]))
+    results = [unit.restart_module() for unit in members]
+    stop.set()
+    writer.join()
+    stored = client.test.written.count_documents({})
+    client.close()
+    name = members[0].folder.name
+    assert results[0]["changes"] == [f"restart {name}: {members[0].config} changed since the server started"]
+    assert [call for call in calls(members[0])[before:] if call in ("daemon-reload", f"restart {name}")] == [
+        "daemon-reload",
+        f"restart {name}",
+    ]
+    assert results[2]["changes"][0] == f"step down {members[2].server.address}"
+    assert hint["changes"] == results[2]["changes"]
+    assert all(unit.pid != pid for unit, pid in zip(members, old))
+    assert errors == []
+    assert stored == len(written) > 50
+    assert members[2].hello()["secondary"]
+    assert [unit.restart_module()["changed"] for unit in members] == [False] * 3
+
+
+def test_not_while_another_is_down(members: list[Unit]) -> None:
+    down, up, primary = members
+    down.kill()
+    with primary.server.client() as client:
+        until(lambda: any(not member["health"] for member in client.admin.command("replSetGetStatus")["members"]))
+    for unit in (up, primary):
+        pid = unit.pid
+        for check in (True, False):
+            result = unit.restart_module(check=check, force=True, timeout=2)
+            assert result["failed"]
+            assert f"down or not healthy: {down.server.address};" in result["msg"]
+        assert unit.pid == pid
+        assert answers(unit)
+    hint = down.restart_module(check=True)
+    assert (hint["role"], hint["restart_needed"], hint["changed"]) == ("down", True, True)
+    assert not answers(down)
+    assert down.restart_module()["changes"] == [f"start {down.folder.name}"]
+    # The others see it healthy only with the next heartbeat, which is waited for.
+    assert up.restart_module(force=True)["changed"]
+
+
+def test_a_server_that_does_not_come_back_is_told_with_its_last_words(members: list[Unit]) -> None:
+    unit = members[0]
+    good = unit.config.read_text()
+    unit.config.write_text("net: {nonsense: 1}\n")
+    result = unit.restart_module(timeout=20)
+    assert result["failed"]
+    assert "nonsense" in result["msg"]
+    assert f"journalctl -u {unit.folder.name}" in result["msg"]
+    assert "Traceback" not in json.dumps(result)
+    unit.config.write_text(good)
+    assert unit.restart_module()["changes"] == [f"start {unit.folder.name}"]
+
+
+def test_a_unit_that_does_not_renew_its_record_is_told(members: list[Unit]) -> None:
+    unit = members[0]
+    edit(unit)
+    (unit.folder / "frozen").touch()
+    result = unit.restart_module()
+    assert "after its restart still" in result["msg"]
+    assert result["applied"] == []
+    (unit.folder / "frozen").unlink()
+    assert unit.restart_module()["changed"]
+
+
+def test_a_server_in_no_set_is_simply_restarted(units: list[Unit]) -> None:
+    unit = units[3]
+    assert unit.restart_module()["role"] == "standalone"
+    unit.record.unlink()
+    pid = unit.pid
+    result = unit.restart_module()
+    assert result["reasons"] == [f"{unit.record} does not tell what the server was started with"]
+    assert unit.pid != pid
+    assert answers(unit)
+    assert unit.restart_module(started_with=None)["changed"] is False
+    assert unit.restart_module(started_with=None, force=True)["reasons"] == ["it was asked for"]
+
+
+def test_a_listening_server_that_cannot_be_spoken_to_stays_up(units: list[Unit]) -> None:
+    """As where its certificate is not trusted: it may well serve others."""
+    unit = units[3]
+    pid = unit.pid
+    result = unit.restart_module(force=True, tls=True, login_timeout=2)
+    assert "does not speak TLS" in result["msg"] or "closed the connection" in result["msg"]
+    assert unit.pid == pid
