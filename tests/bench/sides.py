@@ -45,7 +45,7 @@ class Side:
     """The folder of ansible-playbook."""
     playbook: str
     versions: dict[str, str]
-    prove: Callable[[Fleet, Ansible], str]
+    prove: Callable[[Fleet], str]
     """Raises LabError unless the outcome is as it must be; returns the servers' version."""
     environment: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
@@ -120,7 +120,7 @@ def measure(side: Side) -> Measurement:
         changed = sum(again.changed.values())
         if side.unchanged and changed:
             raise LabError(f"the unchanged re-run of {side.title} changed something:\n{again.output[-6000:]}")
-        server = side.prove(hosts, ansible)
+        server = side.prove(hosts)
     return Measurement(first.seconds, again.seconds, sum(first.changed.values()), changed, server)
 
 
@@ -150,8 +150,8 @@ def ours() -> Side:
     )
 
 
-def _prove_ours(hosts: Fleet, ansible: Ansible) -> str:
-    ansible.run(str(PROJECT / "tests/lab/operator.yml"))
+def _prove_ours(hosts: Fleet) -> str:
+    access.issue_operator(hosts)
     with ExitStack() as stack:
         return _prove([stack.enter_context(access.client(hosts, host)) for host in hosts.hosts])
 
@@ -167,7 +167,7 @@ def peer() -> Side:
     listed = {package["name"]: package["version"] for package in json.loads(run(PEER / "bin/pip", "list", "--format", "json"))}
     password = secrets.token_hex(16)
 
-    def prove(hosts: Fleet, _: Ansible) -> str:
+    def prove(hosts: Fleet) -> str:
         login: dict[str, Any] = {"username": "admin", "password": password, "serverSelectionTimeoutMS": 5000}
         with ExitStack() as stack:
             return _prove(
