@@ -49,4 +49,4 @@ def client(fleet: Fleet, host: Host, *, log_in: bool = True, **options: Any) -> 
 def issue_operator(fleet: Fleet) -> None:
     """Issue the certificate with which a person at this machine connects."""
     playbook = Path(__file__).with_name("operator.yml")
-    run("ansible-playbook", "-i", fleet.home / "inventory" / "hosts.yml", playbook)
+    run("ansible-playbook", "-i", fleet.home / "inventory" / "hosts.yml", "-e", f"home={fleet.home}", playbook)
