@@ -42,8 +42,8 @@ demo-down: setup ## Remove every trace of the demo
 lint: setup ## Style, types, roles and playbooks, documentation, changelog
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy plugins/module_utils plugins/filter tests/lab
-	$(BIN)/ansible-lint --offline --profile production --strict
+	$(BIN)/mypy plugins/module_utils plugins/filter plugins/lookup tests/lab tests/scenario
+	$(BIN)/ansible-lint
 	$(BIN)/antsibull-changelog lint
 	cd $(TREE) && $(BIN)/antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck .
 

@@ -11,12 +11,13 @@ version_added: 0.1.0
 short_description: A secret that is generated once and kept in a file on the controller
 description:
   - Returns the content of a file, and generates it first where it is missing.
-  - The file is for its owner alone and appears whole or not at all, so that a run that is killed leaves nothing to clean up, and two runs at once
-    agree on one secret.
+  - The file is for its owner alone and appears whole or not at all. A run that is killed leaves nothing to clean up; two runs
+    at once agree on one secret.
   - In check mode nothing is written. A secret that does not exist yet is then a random one that nobody keeps.
 options:
   _terms:
-    description: Paths of the files. Folders that are missing are made for their owner alone, with a C(.gitignore) that covers all they hold.
+    description:
+      - Paths of the files. Folders that are missing are made for their owner alone, each with a C(.gitignore) over all it holds.
     type: list
     elements: str
     required: true
@@ -87,7 +88,7 @@ def _make_folder(folder: Path) -> None:
     (folder / ".gitignore").write_text("*\n", encoding="utf-8")
 
 
-class LookupModule(LookupBase):
+class LookupModule(LookupBase):  # type: ignore[misc]  # ansible-core ships no types
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         self.set_options(var_options=variables, direct=kwargs)
         dry = bool((variables or {}).get("ansible_check_mode"))
@@ -98,6 +99,5 @@ class LookupModule(LookupBase):
         try:
             return fresh if dry and not path.exists() else kept(path, fresh)
         except OSError as error:
-            raise AnsibleError(
-                f"localhost: could not keep the secret {path} because of '{error.strerror}'; correct the permissions, or supply it by a variable."
-            ) from error
+            remedy = "correct the permissions, or supply it by a variable"
+            raise AnsibleError(f"localhost: could not keep the secret {path} because of '{error.strerror}'; {remedy}.") from error
