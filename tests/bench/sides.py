@@ -153,7 +153,7 @@ def ours() -> Side:
 def _prove_ours(hosts: Fleet) -> str:
     access.issue_operator(hosts)
     with ExitStack() as stack:
-        return _prove([stack.enter_context(access.client(hosts, host)) for host in hosts.hosts])
+        return _prove({host.name: stack.enter_context(access.client(hosts, host)) for host in hosts.hosts})
 
 
 def peer() -> Side:
@@ -170,9 +170,11 @@ def peer() -> Side:
     def prove(hosts: Fleet) -> str:
         login: dict[str, Any] = {"username": "admin", "password": password, "serverSelectionTimeoutMS": 5000}
         with ExitStack() as stack:
-            return _prove(
-                [stack.enter_context(pymongo.MongoClient(host.address, directConnection=True, **login)) for host in hosts.hosts]
-            )
+            clients = {
+                host.name: stack.enter_context(pymongo.MongoClient(host.address, directConnection=True, **login))
+                for host in hosts.hosts
+            }
+            return _prove(clients)
 
     return Side(
         name="peer",
@@ -188,13 +190,13 @@ def peer() -> Side:
     )
 
 
-def _prove(clients: list[pymongo.MongoClient[dict[str, Any]]]) -> str:
+def _prove(clients: dict[str, pymongo.MongoClient[dict[str, Any]]]) -> str:
     """One primary, else secondaries, the same on every member, each of which lets the administrator in."""
-    for client in clients:
+    for name, client in clients.items():
         try:
             states = sorted(member["state"] for member in client.admin.command("replSetGetStatus")["members"])
         except pymongo.errors.PyMongoError as error:
-            raise LabError(f"the administrator cannot ask {client.address}: {error}") from error
+            raise LabError(f"the administrator cannot ask {name}: {error}") from error
         if states != [PRIMARY] + [SECONDARY] * (len(clients) - 1):
-            raise LabError(f"{client.address} sees members in the states {states}")
-    return "/".join(sorted({str(client.server_info()["version"]) for client in clients}))
+            raise LabError(f"{name} sees members in the states {states}")
+    return "/".join(sorted({str(client.server_info()["version"]) for client in clients.values()}))
