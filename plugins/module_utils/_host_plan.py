@@ -127,7 +127,7 @@ def _member_problems(survey: Survey, settings: Settings) -> list[tuple[str, str]
                 "set mongodb_cluster_name to the name of the set, which cannot be changed, or use another host",
             )
         )
-    free, wanted = survey["mount"]["free_mb"], settings["min_free_mb"]
+    free, wanted = survey["mount"]["free_mb"], int(settings["min_free_mb"])
     if free < wanted:
         problems.append(
             (

@@ -137,6 +137,7 @@ def test_other_platforms_are_refused_in_one_sentence(change: dict[str, str], wor
         ({"cpu": {"avx": False, "atomics": False}}, {"machine": "aarch64"}, "ARMv8.2-A"),
         ({"set_name": "ledger"}, {}, "a member of the replica set 'ledger' and not of 'orders'"),
         ({}, {"min_free_mb": 9001}, "only 9000 MiB are free for /data"),
+        ({}, {"min_free_mb": "9001"}, "only 9000 MiB are free for /data"),  # as a survey or the command line gives it
         ({"user": {"uid": 0, "shell": "/sbin/nologin", "group": "mongodb"}}, {}, "has uid 0"),
         ({"time_services": []}, {"manage_time": False}, "no time service runs"),
     ],
