@@ -158,6 +158,19 @@ def foreign(peers: Iterable[Peer], name: str) -> Refusal | None:
     return None
 
 
+def was_member(login: Login, address: Address) -> bool:
+    """Whether a server outside any set still has the configuration, and so the data, of one it was in.
+
+    Only an account of that time, or a server without authentication, lets it be asked; a server that refuses the login is new.
+    """
+    try:
+        with connect(login.at(address.host, address.port), "ask it about its former replica set") as client:
+            client.admin.command("replSetGetConfig")
+            return True
+    except StrongholdError:
+        return False
+
+
 def unusable(peer: Peer) -> Refusal | None:
     """A member that cannot join: it does not answer, or was not started to be one."""
     if peer.error:

@@ -17,14 +17,22 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._connection imp
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Plan
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset import rules
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.address import parse_address
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.config import (
     Config,
+    Member,
     declared,
     view,
     zones_of,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.declaration import Declaration
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.discovery import Sighting, ask_all, foreign, unusable
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.discovery import (
+    Sighting,
+    ask_all,
+    foreign,
+    unusable,
+    was_member,
+)
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.rules import Refusal
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.server import SERVING, ReplicaSet, Snapshot
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.steps import Step, steps
@@ -117,12 +125,19 @@ class Management:
         new = [item.address for item in self._declaration.members or () if item.address.key not in current.by_key()]
         peers = ask_all(self._login, new).values()
         self._refuse(foreign(peers, self._declaration.name), *map(unusable, peers))
+        self._refuse(*(self._used_arbiter(member) for member in self._target.members if member.key not in current.by_key()))
         primary = snapshot.primary
         if not primary and not self._check_mode:
             primary = self._set.await_primary().name.key
         planned = steps(current, self._target, primary)
         self._refuse(rules.majority((step.after for step in planned), unhealthy))
         return planned
+
+    def _used_arbiter(self, member: Member) -> Refusal | None:
+        """A server that held the set's data aborts when it becomes an arbiter with it."""
+        if not member.arbiter or not was_member(self._login, parse_address(member.host)):
+            return None
+        return Refusal(f"{member.host} is to be an arbiter and still holds the data of a set", "empty its data directory first")
 
     def _plan_step(self, step: Step) -> None:
         before: Any = view(step.before)
@@ -152,7 +167,7 @@ class Management:
         for objection in objections:
             if objection is not None:
                 raise StrongholdError(
-                    self._login.address,
+                    self._login.where,
                     f"bring replica set {self._declaration.name} into the declared shape",
                     objection.reason,
                     objection.remedy,

@@ -129,4 +129,4 @@ class Restart:
             return False
 
     def _refused(self, refusal: Refusal) -> StrongholdError:
-        return StrongholdError(self._login.address, f"restart {self._unit.unit}", refusal.reason, refusal.remedy)
+        return StrongholdError(self._login.where, f"restart {self._unit.unit}", refusal.reason, refusal.remedy)

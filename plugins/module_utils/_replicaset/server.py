@@ -32,11 +32,12 @@ Result = TypeVar("Result")
 
 PRIMARY, SECONDARY, ARBITER = "PRIMARY", "SECONDARY", "ARBITER"
 SERVING = (PRIMARY, SECONDARY, ARBITER)
-# Seconds.
+# Seconds. The server does not let a member that stepped down stand again for STEP_DOWN, and takes no writes while it waits
+# CATCH_UP for a successor: both are short, and a refused attempt is repeated.
 POLL = 0.25
 PATIENCE = 3
-STEP_DOWN = 120
-CATCH_UP = 30
+STEP_DOWN = 20
+CATCH_UP = 10
 # Server error codes that an election or a configuration still on its way explains (src/mongo/base/error_codes.yml).
 _PASSING = frozenset(
     {
@@ -45,6 +46,7 @@ _PASSING = frozenset(
         103,  # NewReplicaSetConfigurationIncompatible: another change came first
         109,  # ConfigurationInProgress
         189,  # PrimarySteppedDown
+        262,  # ExceededTimeLimit: no secondary that may stand caught up, as where each has just stepped down itself
         308,  # CurrentConfigNotCommittedYet
         10107,  # NotWritablePrimary
         11600,  # InterruptedAtShutdown
@@ -71,6 +73,19 @@ class Snapshot:
     def unhealthy(self) -> set[str]:
         states = self.states()
         return {key for key, member in states.items() if not (member["health"] and member["stateStr"] in SERVING)}
+
+    def successors(self) -> list[str]:
+        """Members that could take over from the primary now."""
+        states = self.states()
+        latest = states.get(self.primary, {}).get("optimeDate")
+        return [
+            key
+            for key, member in self.config.by_key().items()
+            if key != self.primary
+            and member.electable
+            and _is_in(states.get(key, {}), (SECONDARY,))
+            and (latest - states[key]["optimeDate"]).total_seconds() <= CATCH_UP
+        ]
 
 
 class ReplicaSet:
@@ -167,8 +182,12 @@ class ReplicaSet:
             )
 
     def _step_down(self, client: MongoClient[dict[str, Any]], key: str) -> None:
-        if _read(client).primary == key:
-            client.admin.command({"replSetStepDown": STEP_DOWN, "secondaryCatchUpPeriodSecs": CATCH_UP})
+        snapshot = _read(client)
+        if snapshot.primary != key:
+            return
+        if not snapshot.successors():
+            raise _AgainError(f"no electable secondary is healthy and within {CATCH_UP} s of the primary")
+        client.admin.command({"replSetStepDown": STEP_DOWN, "secondaryCatchUpPeriodSecs": CATCH_UP})
 
     def _reconfigure(self, client: MongoClient[dict[str, Any]], step: Step) -> None:
         snapshot = _read(client)
@@ -178,17 +197,19 @@ class ReplicaSet:
             raise self._failure(
                 "reconfigure the replica set", "its configuration was changed by someone else meanwhile", "run again"
             )
+        if not snapshot.primary:
+            raise _AgainError("there is no primary")
         leader = step.after.by_key().get(snapshot.primary)
         if leader is None or not leader.electable:
             self._step_down(client, snapshot.primary)
-            raise _AgainError
+            raise _AgainError("the member that takes over is not known")
         client.admin.command(
             "replSetReconfig", to_server(step.after, snapshot.config.version + 1), maxTimeMS=self._timeout * 1000
         )
 
     def _on_primary(self, attempt: str, act: Callable[[MongoClient[dict[str, Any]]], Result]) -> Result:
         """Do ``act`` on the primary, again on the next one when an election comes between."""
-        last: Exception = _AgainError()
+        last: Exception = _AgainError("there is no primary")
         for _ in self._until_timeout():
             try:
                 client = self._primary_client(attempt)
@@ -202,13 +223,13 @@ class ReplicaSet:
                     self._forget_primary()
         if isinstance(last, StrongholdError):
             raise last
-        raise self._failure(attempt, f"there was no primary for it within {self._timeout} s", "run again once the set is healthy")
+        raise self._failure(attempt, f"after {self._timeout} s still {last}", "run again once the set is healthy")
 
     def _primary_client(self, attempt: str) -> MongoClient[dict[str, Any]]:
         if self._client is None:
             primary = self.sighting.primary or self.find(PATIENCE).primary
             if primary is None:
-                raise _AgainError
+                raise _AgainError("there is no primary")
             self._where = str(primary.address)
             self._client = self._connections.enter_context(connect(self._at(primary), attempt))
         return self._client
@@ -234,7 +255,7 @@ class ReplicaSet:
 
 
 class _AgainError(Exception):
-    """The primary is another now, or none: look for it and repeat."""
+    """The set is not ready for it yet, for this reason: look for the primary and repeat."""
 
 
 def _passes(error: Exception) -> bool:
@@ -257,7 +278,7 @@ def _read(client: MongoClient[dict[str, Any]]) -> Snapshot:
 
 def _require_committed(client: MongoClient[dict[str, Any]]) -> None:
     if not client.admin.command({"replSetGetConfig": 1, "commitmentStatus": True})["commitmentStatus"]:
-        raise _AgainError
+        raise _AgainError("a majority has not taken it over")
 
 
 def _is_in(member: Mapping[str, Any], wanted: Collection[str]) -> bool:
