@@ -15,19 +15,29 @@ import subprocess
 from dataclasses import dataclass
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod_log import ServerLog
 
 _JOURNAL_LINES = 5
 
 
 @dataclass(frozen=True)
 class Systemd:
-    """The unit ``unit`` ("mongod" or "mongod.service"); ``timeout`` is in seconds, for each call."""
+    """The unit ``unit`` ("mongod" or "mongod.service"), with its own ``log``; ``timeout`` is in seconds, for each call."""
 
     unit: str
     timeout: int = 120
+    log: ServerLog | None = None
 
     def is_active(self) -> bool:
         return self._systemctl("is-active", "--quiet", self.unit).returncode == 0
+
+    def is_enabled(self) -> bool:
+        """Whether the unit starts at boot."""
+        return self._systemctl("is-enabled", "--quiet", self.unit).returncode == 0
+
+    def enable(self) -> None:
+        """Have the unit start at boot."""
+        self._run("enable")
 
     def needs_reload(self) -> bool:
         """Whether the unit's files changed since systemd read them."""
@@ -51,12 +61,13 @@ class Systemd:
             return ""
 
     def failure(self, attempt: str, reason: str) -> StrongholdError:
-        """An error with the end of the journal in it."""
-        said = self.journal()
+        """An error with what the service itself complained of in it, else with the end of the journal."""
+        logged = self.log.complaint() if self.log else ""
+        said = f"its log says '{logged}'" if logged else f"its journal ends with '{self.journal()}'"
         return StrongholdError(
             platform.node(),
             f"{attempt} {self.unit}",
-            f"{reason}; its journal ends with: {said}" if said else reason,
+            f"{reason} ({said})",
             f"see 'journalctl -u {self.unit}' and the server's log there, mend the cause, and run again",
         )
 

@@ -291,9 +291,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils import _files as files
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._module import finish, funnel
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import files, library, pem
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import library, pem
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import (
     RELATIONS,
     argument_spec,

@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, files, pem
+from ansible_collections.stronghold.mongodb.plugins.module_utils import _files as files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, pem
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.judge import judge, key_matches
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import rfc2253

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import files
+from ansible_collections.stronghold.mongodb.plugins.module_utils import _files as files
 
 
 @pytest.fixture

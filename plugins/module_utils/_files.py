@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files that hold secrets: never half-written, never readable by others for a moment.
+"""Files: never half-written, and those that hold secrets never readable by others for a moment.
 
 PRIVATE to the collection.
 """

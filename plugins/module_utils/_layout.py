@@ -1,0 +1,151 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The files and directories that a server needs, compared and put in place as one plan.
+
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import platform
+import pwd
+import stat
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils import _files as files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import MASK, Plan
+
+Check = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Numeric ids of an account and a group."""
+
+    uid: int
+    gid: int
+
+    @classmethod
+    def named(cls, user: str, group: str) -> Owner:
+        """Raises StrongholdError where the host lacks the account or the group."""
+        try:
+            return cls(pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid)
+        except KeyError as error:
+            reason = f"there is no such account or group ({error.args[0]})"
+            remedy = "apply stronghold.mongodb.mongodb_host first"
+            raise StrongholdError(platform.node(), f"give files to {user}:{group}", reason, remedy) from error
+
+
+ROOT = Owner(0, 0)
+
+
+@dataclass(frozen=True)
+class File:
+    """A file to have. ``secret`` keeps its content out of the diff; ``check`` may refuse new content by raising."""
+
+    path: Path
+    content: str
+    owner: Owner
+    mode: int
+    secret: bool = False
+    check: Check | None = None
+
+
+def plan_directories(plan: Plan, paths: Iterable[Path], owner: Owner, mode: int) -> None:
+    """Have directories, with missing parents as the system makes them."""
+    for path in paths:
+        actual = _status(path)
+        if actual is None:
+            plan.add(f"make {path}", str(path), None, _describe(owner, mode), _maker(path, owner, mode))
+        elif actual != (owner, mode):
+            summary = f"correct owner and mode of {path}"
+            plan.add(summary, str(path), _describe(*actual), _describe(owner, mode), _corrector(path, owner, mode))
+
+
+def plan_file(plan: Plan, wanted: File) -> None:
+    """Have one file with this content, owner and mode. New content passes ``check`` here, before anything changes."""
+    actual = _status(wanted.path)
+    present = files.read(wanted.path) if actual else None
+    if present is None or present.decode(errors="replace") != wanted.content:
+        if wanted.check:
+            wanted.check(wanted.content)
+        before, after = ("" if present is None else present.decode(errors="replace")), wanted.content
+        if wanted.secret:
+            before, after = MASK if before else "", f"{MASK} (new)"
+        verb = "write" if present is None else "change"
+        plan.add(f"{verb} {wanted.path}", str(wanted.path), before, after, _writer(wanted))
+    elif actual and actual != (wanted.owner, wanted.mode):
+        summary = f"correct owner and mode of {wanted.path}"
+        correct = _corrector(wanted.path, wanted.owner, wanted.mode)
+        plan.add(summary, str(wanted.path), _describe(*actual), _describe(wanted.owner, wanted.mode), correct)
+
+
+def read_by_mongod(program: str, path: Path) -> Check:
+    """A check that lets mongod read a configuration, as ``mongod --outputConfig`` does: options, types and parameters."""
+
+    def check(content: str) -> None:
+        with tempfile.NamedTemporaryFile("w", suffix=".conf", encoding="utf-8") as scratch:
+            scratch.write(content)
+            scratch.flush()
+            try:
+                done = subprocess.run(  # noqa: S603 - mongod itself
+                    [program, "--outputConfig", "--config", scratch.name], capture_output=True, text=True, check=False, timeout=60
+                )
+            except OSError as error:
+                raise _refused(path, f"{program} cannot be run ({error.strerror})", "install mongodb-org-server first") from error
+        if done.returncode:
+            said = " ".join((done.stderr.strip() or done.stdout.strip()).replace(scratch.name, str(path)).split())
+            raise _refused(path, f"mongod refuses it: {said[:500]}", "correct the option; nothing was changed")
+
+    return check
+
+
+def _refused(path: Path, reason: str, remedy: str) -> StrongholdError:
+    return StrongholdError(platform.node(), f"replace {path}", reason, remedy)
+
+
+def _status(path: Path) -> tuple[Owner, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return Owner(found.st_uid, found.st_gid), stat.S_IMODE(found.st_mode)
+
+
+def _describe(owner: Owner, mode: int) -> dict[str, str]:
+    return {"owner": f"{owner.uid}:{owner.gid}", "mode": f"{mode:04o}"}
+
+
+def _maker(path: Path, owner: Owner, mode: int) -> Callable[[], None]:
+    def make() -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        _correct(path, owner, mode)
+
+    return make
+
+
+def _corrector(path: Path, owner: Owner, mode: int) -> Callable[[], None]:
+    return lambda: _correct(path, owner, mode)
+
+
+def _correct(path: Path, owner: Owner, mode: int) -> None:
+    os.chown(path, owner.uid, owner.gid)
+    path.chmod(mode)
+
+
+def _writer(wanted: File) -> Callable[[], None]:
+    def write() -> None:
+        wanted.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        with files.locked([wanted.path.parent]):
+            files.write(wanted.path, wanted.content.encode(), wanted.mode, wanted.owner.uid, wanted.owner.gid)
+
+    return write

@@ -1,0 +1,108 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import run_module
+
+from lab.binaries import mongod_tree
+
+SYSTEMCTL = """#!/bin/sh
+# stands for systemd, which does not run here: remembers whether the unit was enabled
+case "$1" in
+    is-active) exit 3 ;;
+    is-enabled) [ -e "{state}" ] ;;
+    enable) touch "{state}" ;;
+    show) echo no ;;
+esac
+"""
+
+
+@pytest.fixture
+def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    program = tmp_path / "bin" / "systemctl"
+    program.parent.mkdir()
+    program.write_text(SYSTEMCTL.format(state=tmp_path / "enabled"))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    yield {
+        "config": "net:\n  port: 27017\n",
+        "config_file": str(tmp_path / "etc" / "mongod.conf"),
+        "keyfile": "CanaryOfTheKey",
+        "keyfile_file": str(tmp_path / "etc" / "keyfile"),
+        "drop_in": "[Service]\n",
+        "drop_in_file": str(tmp_path / "etc" / "mongod.service.d" / "drop-in.conf"),
+        "directories": [str(tmp_path / "data")],
+        "user": pwd.getpwuid(os.getuid()).pw_name,
+        "group": grp.getgrgid(os.getgid()).gr_name,
+        "mongod": str(mongod_tree("6.0.27") / "bin" / "mongod"),
+    }
+
+
+def mode(path: str) -> int:
+    return stat.S_IMODE(Path(path).stat().st_mode)
+
+
+def test_check_mode_predicts_what_a_run_then_does(arguments: dict[str, Any], tmp_path: Path) -> None:
+    predicted = run_module("mongodb_config", check=True, **arguments)
+    assert [path.name for path in tmp_path.iterdir()] == ["bin"]
+    done = run_module("mongodb_config", **arguments)
+    assert predicted["changes"] == done["changes"]
+    assert len(done["changes"]) == 5
+    assert (mode(arguments["config_file"]), mode(arguments["keyfile_file"]), mode(arguments["drop_in_file"])) == (
+        0o600,
+        0o600,
+        0o644,
+    )
+    assert mode(arguments["directories"][0]) == 0o750
+    assert run_module("mongodb_config", **arguments)["changes"] == []
+
+
+def test_the_key_is_in_no_result(arguments: dict[str, Any]) -> None:
+    assert "CanaryOfTheKey" not in str(run_module("mongodb_config", **arguments))
+    assert Path(arguments["keyfile_file"]).read_text() == "CanaryOfTheKey"
+
+
+@pytest.mark.parametrize("name", ["config_file", "keyfile_file", "drop_in_file", "directories"])
+def test_a_loose_mode_is_corrected(arguments: dict[str, Any], name: str) -> None:
+    run_module("mongodb_config", **arguments)
+    path = arguments[name] if name != "directories" else arguments[name][0]
+    before = mode(path)
+    Path(path).chmod(0o777)
+    assert run_module("mongodb_config", **arguments)["changes"] == [f"correct owner and mode of {path}"]
+    assert mode(path) == before
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_what_mongod_refuses_replaces_nothing(arguments: dict[str, Any], *, check: bool) -> None:
+    run_module("mongodb_config", **arguments)
+    refused = run_module("mongodb_config", check=check, **{**arguments, "config": "net:\n  prot: 27017\n", "drop_in": "[Unit]\n"})
+    assert refused["rc"]
+    assert refused["applied"] == []
+    assert "could not replace" in refused["msg"]
+    assert "Unrecognized option: net.prot" in refused["msg"]
+    assert Path(arguments["config_file"]).read_text() == arguments["config"]
+    assert Path(arguments["drop_in_file"]).read_text() == arguments["drop_in"]
+
+
+def test_a_changed_option_is_the_whole_diff(arguments: dict[str, Any]) -> None:
+    run_module("mongodb_config", **arguments)
+    changed = run_module("mongodb_config", **{**arguments, "config": "net:\n  port: 27018\n"})
+    assert changed["changes"] == [f"change {arguments['config_file']}"]
+    assert changed["diff"][0]["before"] == "net:\n  port: 27017\n"
+    assert changed["diff"][0]["after"] == "net:\n  port: 27018\n"
+
+
+def test_a_missing_account_is_one_sentence(arguments: dict[str, Any]) -> None:
+    failed = run_module("mongodb_config", **{**arguments, "user": "nobody-of-that-name"})
+    assert "there is no such account or group" in failed["msg"]
