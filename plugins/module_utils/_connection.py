@@ -9,6 +9,7 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
+import platform
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -99,6 +100,12 @@ class Login:
         return f"{host}:{self.port}"
 
     @property
+    def where(self) -> str:
+        """The address for a sentence: one that means this host only says which host that is."""
+        local = self.host == "localhost" or self.host.startswith(("/", "127.")) or self.host == "::1"
+        return f"{self.address} on {platform.node()}" if local else self.address
+
+    @property
     def authenticates(self) -> bool:
         return self.user is not None or self.auth_mechanism == "MONGODB-X509"
 
@@ -128,7 +135,7 @@ def connect(login: Login, attempt: str = "connect") -> Iterator[MongoClient[dict
     set is not initiated. Errors raised inside the block by the server are translated too, as a failure of
     ``attempt`` (completes "could not ..."). Raises StrongholdError.
     """
-    with translate(login.address, attempt):
+    with translate(login.where, attempt):
         client = _client(login)
         try:
             client.admin.command("ping")

@@ -32,10 +32,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod_log import complaint
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 POLL_SECONDS = 0.05
-REASON_LENGTH = 400
 
 
 def is_empty(db_path: Path) -> bool:
@@ -137,7 +137,8 @@ class PrivateServer:
         deadline = time.monotonic() + self.timeout
         while True:
             if process.poll() is not None:
-                reason = f"it ended with {process.returncode} ({complaint(output.read_text(errors='replace'))})"
+                said = complaint(output.read_text(errors="replace")) or "it said nothing"
+                reason = f"it ended with {process.returncode} ({said})"
                 raise StrongholdError(self.host, attempt, reason, "mend what it names, or correct the option storage")
             with socket.socket(socket.AF_UNIX) as probe:
                 if not probe.connect_ex(str(endpoint)):
@@ -231,19 +232,3 @@ def _stop(process: subprocess.Popen[bytes], timeout: int) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def complaint(log: str) -> str:
-    """The last error in the output of mongod: plain text for its options, lines of JSON for everything else. Pure."""
-    errors = []
-    for line in log.splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            errors.append(line.strip())
-            continue
-        if isinstance(entry, dict) and entry.get("s") in ("E", "F"):
-            attributes = entry.get("attr", {})
-            errors.append(f"{entry.get('msg')}: {attributes.get('error') or attributes}" if attributes else str(entry.get("msg")))
-    told = [error for error in errors if error and "aborting after" not in error and not error.startswith("try '")]
-    return " ".join((told[-1] if told else "it said nothing").split())[:REASON_LENGTH]

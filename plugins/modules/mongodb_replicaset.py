@@ -237,7 +237,7 @@ def declare(params: dict[str, Any], login: Login) -> Declaration:
             allow=params["allow"],
         )
     except ValueError as error:
-        raise StrongholdError(login.address, "read the declaration", str(error), "correct it") from error
+        raise StrongholdError(login.where, "read the declaration", str(error), "correct it") from error
 
 
 if __name__ == "__main__":

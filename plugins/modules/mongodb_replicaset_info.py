@@ -144,7 +144,7 @@ def main() -> None:
         sighting = replica_set.find()
         other = foreign(sighting.peers.values(), login.replica_set) if login.replica_set else None
         if other:
-            raise StrongholdError(login.address, f"read replica set {login.replica_set}", other.reason, other.remedy)
+            raise StrongholdError(login.where, f"read replica set {login.replica_set}", other.reason, other.remedy)
         snapshot = replica_set.snapshot()
         module.exit_json(changed=False, **(overview(snapshot) if snapshot else NOT_INITIATED))
 

@@ -31,6 +31,11 @@ options:
         with, for example by C(ExecStartPre). A file that differs from its record, or no record, is a reason to restart.
       - Unset means that only O(force) is a reason.
     type: path
+  log_path:
+    description:
+      - Log file of the server, in which the cause is looked up when it does not start. Unset means that the end of the unit's
+        journal is told instead.
+    type: path
   force:
     description:
       - Restart in any case.
@@ -113,6 +118,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login, login_argument_spec, require_pymongo
 from ansible_collections.stronghold.mongodb.plugins.module_utils._module import finish, funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod_log import ServerLog
 from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Plan
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.member import Restart
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.server import ReplicaSet
@@ -125,6 +131,7 @@ def main() -> None:
             **login_argument_spec(),
             "service": {"type": "str", "default": "mongod"},
             "started_with": {"type": "path"},
+            "log_path": {"type": "path"},
             "force": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 120},
         },
@@ -132,11 +139,11 @@ def main() -> None:
     )
     require_pymongo(module)
     login = Login.from_params(module.params)
-    timeout, record = module.params["timeout"], module.params["started_with"]
+    timeout, record, log = (module.params[name] for name in ("timeout", "started_with", "log_path"))
     with funnel(module), ReplicaSet(login, [], timeout) as replica_set:
         restart = Restart(
             login,
-            Systemd(module.params["service"], timeout),
+            Systemd(module.params["service"], timeout, ServerLog(Path(log)) if log else None),
             Path(record) if record else None,
             force=module.params["force"],
             timeout=timeout,

@@ -248,7 +248,7 @@ def main() -> None:
     users = declared_users(module)
     login = Login.from_params(module.params)
     with funnel(module), connect(login, "manage users") as client:
-        plan, warnings = Accounts(client, login.address, login.timeout).plan(users)
+        plan, warnings = Accounts(client, login.where, login.timeout).plan(users)
         for warning in warnings:
             module.warn(warning)
         touched = {change.subject for change in plan.changes}

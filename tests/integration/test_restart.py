@@ -296,6 +296,22 @@ def test_a_server_that_does_not_come_back_is_told_with_its_last_words(members: l
     assert unit.restart_module()["changes"] == [f"start {unit.folder.name}"]
 
 
+def test_what_the_server_logged_is_told_where_it_logs_to_a_file(units: list[Unit]) -> None:
+    unit = units[3]
+    good = unit.config.read_text()
+    log = unit.folder / "mongod.log"
+    log.write_text('{"s":"E","c":"-","id":1,"ctx":"-","msg":"An earlier complaint"}\n')
+    bad = {"engineConfig": {"configString": "nonsense"}}
+    settings = {"systemLog": {"destination": "file", "path": str(log), "logAppend": True}, "storage": {"wiredTiger": bad}}
+    unit.config.write_text(json.dumps(settings))
+    result = unit.restart_module(log_path=str(log), timeout=20)
+    assert "its log says 'WiredTiger error: wiredtiger_open: " in result["msg"]
+    assert "unknown configuration key: 'nonsense'" in result["msg"]
+    assert "earlier" not in result["msg"]
+    unit.config.write_text(good)
+    assert unit.restart_module()["changes"] == [f"start {unit.folder.name}"]
+
+
 def test_a_unit_that_does_not_renew_its_record_is_told(members: list[Unit]) -> None:
     unit = members[0]
     edit(unit)

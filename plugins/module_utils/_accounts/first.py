@@ -52,7 +52,7 @@ def _log_in(login: Login, admin: User) -> None:
         if getattr(error.__cause__, "code", None) != AUTHENTICATION_FAILED:
             raise
         raise StrongholdError(
-            login.address,
+            login.where,
             attempt,
             "the running server refuses this name and password",
             "give the administrator's password, or, if this server never had an administrator, stop it and run again",
