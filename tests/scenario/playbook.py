@@ -23,6 +23,8 @@ from lab.fleet import Fleet
 SITE = "stronghold.mongodb.site"
 TIMEOUT = 900
 RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
+# A result is printed on one line, or with -vvv and by the command ansible on several.
+FAILURE = re.compile(r"^(?:fatal: \[.*?\]: FAILED!|failed: \[.*?\] \(item=.*?\)|\S+ \| FAILED!) => (?=\{)", re.MULTILINE)
 TASK = re.compile(r"^TASK \[(?:stronghold\.mongodb\.\w+ : )?(.*?)\] \*", re.MULTILINE)
 
 
@@ -39,10 +41,9 @@ class Run:
 
     @property
     def failures(self) -> list[str]:
-        """The messages of failed tasks, one per host."""
-        found = re.findall(r"^(?:fatal|failed): \[.*?FAILED! => (\{.*\})$", self.output, re.MULTILINE)
-        found += re.findall(r"^\[ERROR\]: Task failed: (?:Module failed: |Action failed: )?(.*)$", self.output, re.MULTILINE)
-        return [str(json.loads(text).get("msg")) if text.startswith("{") else text for text in found]
+        """The messages of what failed, in order, also where a task with a remedy followed: the last one is the run's."""
+        results = (json.JSONDecoder().raw_decode(self.output, match.end())[0] for match in FAILURE.finditer(self.output))
+        return [str(result.get("msg")) for result in results]
 
 
 def command(fleet: Fleet, *words: str, variables: dict[str, Any] | None = None, playbook: str = SITE) -> list[str]:
@@ -52,9 +53,21 @@ def command(fleet: Fleet, *words: str, variables: dict[str, Any] | None = None, 
 
 def run(fleet: Fleet, *words: str, variables: dict[str, Any] | None = None, playbook: str = SITE) -> Run:
     """Run a playbook to its end."""
+    return _run(command(fleet, *words, variables=variables, playbook=playbook))
+
+
+def module(fleet: Fleet, host: str, name: str, **arguments: Any) -> Run:
+    """Run one module of the collection on a host, in the managed Python environment."""
+    inventory = str(fleet.home / "inventory" / "hosts.yml")
+    python = "ansible_python_interpreter=/opt/stronghold/venv/bin/python"
+    words = ["ansible", "-i", inventory, host, "-m", f"stronghold.mongodb.{name}", "-a", json.dumps(arguments), "-e", python]
+    return _run(words)
+
+
+def _run(words: list[str]) -> Run:
     begin = time.monotonic()
     done = subprocess.run(
-        command(fleet, *words, variables=variables, playbook=playbook),
+        words,
         env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "PY_COLORS": "0"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
