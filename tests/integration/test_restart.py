@@ -305,7 +305,7 @@ def test_what_the_server_logged_is_told_where_it_logs_to_a_file(units: list[Unit
     settings = {"systemLog": {"destination": "file", "path": str(log), "logAppend": True}, "storage": {"wiredTiger": bad}}
     unit.config.write_text(json.dumps(settings))
     result = unit.restart_module(log_path=str(log), timeout=20)
-    assert "its log says 'WiredTiger error: wiredtiger_open: " in result["msg"]
+    assert "its log says 'WiredTiger error" in result["msg"]
     assert "unknown configuration key: 'nonsense'" in result["msg"]
     assert "earlier" not in result["msg"]
     unit.config.write_text(good)
