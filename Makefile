@@ -69,7 +69,12 @@ molecule: setup ## All scenarios on real hosts
 
 .PHONY: test
 test: lint units integration sanity importer molecule ## All that CI runs
-	@tests/summary
+
+.PHONY: clean
+clean: setup ## Remove the demo and all that was built and cached
+	@for fleet in $$(ls $(STRONGHOLD_CACHE)/labs 2>/dev/null); do $(LAB) down $$fleet; done
+	@podman images --format '{{.Repository}}:{{.Tag}}' | grep '^localhost/stronghold-lab-' | xargs -r podman rmi
+	@rm -rf $(STRONGHOLD_CACHE)
 
 .PHONY: test-long
 test-long: setup ## Long repetitions: the playbook killed at ten tasks, one fresh fleet each
