@@ -119,6 +119,8 @@ def test_a_member_that_lost_its_data_leads_to_the_others(servers: list[Mongod], 
         ({"login_password": "wrong"}, "refused the user name, the password"),
         ({"tls": False}, "demands TLS"),
         ({"tls_ca_file": "/etc/ssl/certs/ca-certificates.crt"}, "not signed by the trusted authority"),
+        ({"tls_ca_file": "/nonexistent/ca.pem"}, "a TLS file given to the client cannot be used ([Errno 2] No such file"),
+        ({"tls_ca_file": "/etc/hostname"}, "a TLS file given to the client cannot be used ("),
         ({"login_host": "localhost"}, "not valid for this name"),
     ],
 )
