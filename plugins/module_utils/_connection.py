@@ -136,7 +136,10 @@ def connect(login: Login, attempt: str = "connect") -> Iterator[MongoClient[dict
     ``attempt`` (completes "could not ..."). Raises StrongholdError.
     """
     with translate(login.where, attempt):
-        client = _client(login)
+        try:
+            client = _client(login)
+        except OSError as error:  # of a TLS file: PyMongo passes these on as they are
+            raise pymongo_errors.ConfigurationError(str(error)) from error
         try:
             client.admin.command("ping")
             yield client
@@ -233,7 +236,10 @@ _BY_TEXT: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "check login_port, or set tls to false if this server really has no TLS",
     ),
     (
-        ("no such file", "could not load", "couldn't load", "pem lib", "private key doesn't match"),
+        (
+            *("no such file", "permission denied", "is a directory", "no certificate or crl"),
+            *("could not load", "couldn't load", "pem lib", "private key doesn't match"),
+        ),
         "a TLS file given to the client cannot be used ({detail})",
         "check tls_ca_file and tls_certificate_key_file",
     ),
