@@ -199,7 +199,7 @@ def _start_mirror(fleet: Fleet, image: str) -> None:
     podman.call(
         *("run", "--detach", "--replace", "--name", container, "--no-hosts", *podman.limits()),
         *("--network", network.name(fleet.name, "mirror"), "--ip", fleet.mirror_address),
-        *("--volume", f"{mirror.ROOT}:/srv:ro", image),
+        *("--volume", f"{mirror.build()}:/srv:ro", image),
         *("python3", "-m", "http.server", "--directory", "/srv", "80"),
     )
 

@@ -10,58 +10,56 @@ import gzip
 import hashlib
 import json
 import os
-import shutil
 import sys
 from email.utils import formatdate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lab.binaries import WHEELS
-from lab.packages import recipe, server_package
-from lab.shell import CACHE, LabError, progress, run
+from lab.packages import recipe, server_package, tools_package
+from lab.shell import CACHE, progress, run
 
-ROOT = CACHE / "mirror"
 SUITES = ("bookworm", "trixie")
 PYTHONS = ("3.11", "3.13")
 REQUIREMENTS = Path(__file__).resolve().parents[2] / "meta" / "ee-requirements.txt"
 KEY_OWNER = "stronghold.mongodb lab"
-WITHOUT_TOOLS = "mongodb-database-tools are left out, and with them logical backups"
-TOOLS = {tool: f"github.com/mongodb/mongo-tools/{tool}/main@100.18.0" for tool in ("mongodump", "mongorestore")}
 
 
 def build() -> Path:
-    """The folder to serve: ``apt/debian``, ``key.asc``, ``wheels`` and ``fingerprint``. Made once per content, then cached."""
-    content = json.dumps([recipe(), sorted(WHEELS), SUITES, PYTHONS, REQUIREMENTS.read_text()])
-    stamp = hashlib.sha256(content.encode()).hexdigest()
-    if (ROOT / "stamp").exists() and (ROOT / "stamp").read_text() == stamp:
-        return ROOT
+    """The folder to serve: ``apt/debian``, ``key.asc``, ``wheels`` and ``fingerprint``. Made once per content, then never changed."""
+    content = json.dumps([recipe(), Path(__file__).read_text(), REQUIREMENTS.read_text()])
+    root = CACHE / "mirrors" / hashlib.sha256(content.encode()).hexdigest()[:12]
+    if root.exists():
+        return root
     progress("building the signed package mirror")
     packages = [server_package(version) for version in WHEELS]
-    with TemporaryDirectory(dir=CACHE) as scratch:
+    tools = tools_package()
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=root.parent) as scratch:
         staged = Path(scratch) / "mirror"
-        _apt(staged / "apt" / "debian", packages)
+        _apt(staged / "apt" / "debian", packages, [tools] if tools else [])
         (staged / "key.asc").write_text(_gpg("--armor", "--export", KEY_OWNER))
         (staged / "fingerprint").write_text(_fingerprint())
         _wheels(staged / "wheels")
-        (staged / "stamp").write_text(stamp)
         staged.chmod(0o755)
-        shutil.rmtree(ROOT, ignore_errors=True)
-        staged.rename(ROOT)
-    return ROOT
+        staged.rename(root)
+    return root
 
 
 def fingerprint() -> str:
-    return (ROOT / "fingerprint").read_text()
+    return (build() / "fingerprint").read_text()
 
 
-def _apt(root: Path, packages: list[Path]) -> None:
-    for package in packages:
+def _apt(root: Path, servers: list[Path], tools: list[Path]) -> None:
+    """One suite per release of Debian and series of the server; the tools are in each."""
+    for package in servers + tools:
         pool = root / "pool"
         pool.mkdir(parents=True, exist_ok=True)
         os.link(package, pool / package.name)
     for suite in SUITES:
-        for series in sorted({_series(package) for package in packages}):
-            _suite(root, f"{suite}/mongodb-org/{series}", [package for package in packages if _series(package) == series])
+        for series in sorted({_series(package) for package in servers}):
+            chosen = [package for package in servers if _series(package) == series]
+            _suite(root, f"{suite}/mongodb-org/{series}", chosen + tools)
 
 
 def _series(package: Path) -> str:
@@ -116,22 +114,3 @@ def _wheels(target: Path) -> None:
             *("--abi", "none", "--platform", "manylinux_2_28_x86_64", "--platform", "manylinux2014_x86_64"),
             *("-r", REQUIREMENTS),
         )
-
-
-def database_tools() -> Path | None:
-    """mongodump and mongorestore built with Go, or None with a line that says why not."""
-    target = CACHE / "database-tools"
-    if target.exists():
-        return target
-    if not shutil.which("go"):
-        progress(f"no Go here: {WITHOUT_TOOLS}")
-        return None
-    with TemporaryDirectory(dir=CACHE) as scratch:
-        for tool, module in TOOLS.items():
-            try:
-                run("go", "install", module, env={"GOBIN": f"{scratch}/{tool}"})
-            except LabError:
-                progress(f"the Go module proxy does not serve mongo-tools: {WITHOUT_TOOLS}")
-                return None
-        shutil.copytree(scratch, target)
-    return target

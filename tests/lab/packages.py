@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lab.binaries import WHEELS, mongod_tree
-from lab.shell import CACHE, progress, run
+from lab.shell import CACHE, LabError, progress, run
 
 TEMPLATES = Path(__file__).parent / "package"
 PRIVATE_LIBRARIES = "usr/lib/mongodb-org-server"
@@ -27,6 +27,21 @@ Section: database
 Priority: optional
 Description: MongoDB database server, packaged for the lab
  A real mongod in the layout of the vendor's package.
+"""
+
+
+TOOLS_VERSION = "100.18.0"
+TOOLS = ("mongodump", "mongorestore")
+WITHOUT_TOOLS = "mongodb-database-tools are left out, and with them logical backups"
+TOOLS_CONTROL = f"""\
+Package: mongodb-database-tools
+Version: {TOOLS_VERSION}
+Architecture: amd64
+Maintainer: stronghold.mongodb lab <lab@invalid>
+Section: database
+Priority: optional
+Description: MongoDB database tools, packaged for the lab
+ mongodump and mongorestore, built from source.
 """
 
 
@@ -56,9 +71,36 @@ def server_package(version: str) -> Path:
         _install(TEMPLATES / "postinst", root / "DEBIAN/postinst", 0o755)
         (root / "DEBIAN/control").write_text(CONTROL.format(version=version))
         (root / "DEBIAN/conffiles").write_text("/etc/mongod.conf\n")
-        staged = Path(scratch) / "package.deb"
-        run("dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", root, staged)
-        staged.rename(target)
+        return _build(root, target)
+
+
+def tools_package() -> Path | None:
+    """The .deb of mongodb-database-tools, built with Go; None, with a line that says why, where that is not possible."""
+    if not shutil.which("go"):
+        progress(f"no Go here: {WITHOUT_TOOLS}")
+        return None
+    target = CACHE / "packages" / recipe() / f"mongodb-database-tools_{TOOLS_VERSION}_amd64.deb"
+    if target.exists():
+        return target
+    with TemporaryDirectory(dir=target.parent) as scratch:
+        root = Path(scratch) / "root"
+        for tool in TOOLS:
+            try:
+                module = f"github.com/mongodb/mongo-tools/{tool}/main@{TOOLS_VERSION}"
+                run("go", "install", module, env={"GOBIN": f"{scratch}/{tool}", "CGO_ENABLED": "0"})
+            except LabError:
+                progress(f"the Go module proxy does not serve mongo-tools: {WITHOUT_TOOLS}")
+                return None
+            _install(Path(scratch) / tool / "main", root / "usr/bin" / tool, 0o755)
+        (root / "DEBIAN").mkdir()
+        (root / "DEBIAN/control").write_text(TOOLS_CONTROL)
+        return _build(root, target)
+
+
+def _build(root: Path, target: Path) -> Path:
+    staged = root.parent / "package.deb"
+    run("dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", root, staged)
+    staged.rename(target)
     return target
 
 
