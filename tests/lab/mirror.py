@@ -26,7 +26,7 @@ KEY_OWNER = "stronghold.mongodb lab"
 
 
 def build() -> Path:
-    """The folder to serve: ``apt/debian``, ``key.asc``, ``wheels`` and ``fingerprint``. Made once per content, then never changed."""
+    """The folder to serve: ``apt/debian``, ``key.asc``, ``wheels`` and ``fingerprint``. Made once per content."""
     content = json.dumps([recipe(), Path(__file__).read_text(), REQUIREMENTS.read_text()])
     root = CACHE / "mirrors" / hashlib.sha256(content.encode()).hexdigest()[:12]
     if root.exists():
