@@ -158,7 +158,7 @@ members:
       description: Address in the set's configuration.
       type: str
     state:
-      description: State as in the server's C(rs.status()).
+      description: State by the server's name for it, such as C(PRIMARY), as in C(stateStr) of C(replSetGetStatus).
       type: str
     health:
       description: Whether the other members reach it.
