@@ -26,7 +26,7 @@ REMEDIES = (
     (r"NO_PUBKEY|BADSIG|EXPKEYSIG|is not signed|Missing key|GPG check FAILED", "check the source's key and its fingerprint"),
     (r"hash sum mismatch|unexpected size", "let the source finish its update and run again"),
     (
-        r"no available installation candidate|no package matching|unable to locate package|no package .* available"
+        r"no installation candidate|^E: Version .* was not found|unable to locate package|no package .* available"
         r"|unable to find a match|no candidate|no matching distribution|could not find a version",
         "put it into the source or choose a release that is there",
     ),

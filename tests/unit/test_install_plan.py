@@ -200,8 +200,8 @@ def test_the_key_is_put_in_place_unless_it_is_there(file: dict[str, Any] | None)
     ("result", "reason", "remedy"),
     [
         (
-            {"msg": "no available installation candidate for mongodb-org-server=6.0.99"},
-            "no available installation candidate",
+            {"msg": "non-zero return code", "stderr": "E: Version '6.0.99' for 'mongodb-org-server' was not found"},
+            "Version '6.0.99' for 'mongodb-org-server' was not found",
             "into the source",
         ),
         (
