@@ -62,8 +62,8 @@ def problems(platform: Mapping[str, str]) -> list[str]:
 def plan(survey: Survey, settings: Settings) -> dict[str, Any]:
     """What to do on a host in the state ``survey`` (see the role's survey.py).
 
-    ``settings``: host, kernel, machine, os_family, version (of MongoDB), member (bool), cluster (its name), path, user, group,
-    min_free_mb, strict, manage_time, time_package, minimums and exact (sysctl name -> number),
+    ``settings``: host, kernel, machine, os_family, version (of MongoDB), member and firewall (bool), cluster (its name), path,
+    user, group, min_free_mb, strict, manage_time, time_package, minimums and exact (sysctl name -> number),
     unmet (Python requirements not yet in the environment), python_sources (URLs), thp_unit_enabled (bool).
 
     Returns
@@ -184,11 +184,12 @@ def _time_unit(survey: Survey, settings: Settings) -> str:
 
 
 def _packages(survey: Survey, settings: Settings, venv: Mapping[str, bool], time_unit: str) -> list[str]:
-    numactl = settings["member"] and survey["numa_nodes"] >= MANY_NODES and not survey["numactl"]
     wanted = {
         str(settings["time_package"]): bool(time_unit),
-        "python3-venv": venv["create"] and not survey["ensurepip"],
-        "numactl": numactl,
+        "python3-pip-wheel" if settings["os_family"] == "RedHat" else "python3-pip-whl": venv["install"]
+        and not survey["pip_wheel"],
+        "numactl": settings["member"] and survey["numa_nodes"] >= MANY_NODES and not survey["numactl"],
+        "nftables": settings["member"] and settings["firewall"] and not survey["nft"],
     }
     return [name for name, missing in wanted.items() if missing]
 

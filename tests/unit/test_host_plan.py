@@ -33,7 +33,8 @@ SURVEY: dict[str, Any] = {
     "set_name": None,
     "container": False,
     "python": "/usr/bin/python3.11",
-    "ensurepip": True,
+    "pip_wheel": "/usr/share/python-wheels/pip-23.0.1-py3-none-any.whl",
+    "nft": True,
     "cpu": {"avx": True, "atomics": False},
     "numa_nodes": 1,
     "numactl": False,
@@ -52,7 +53,7 @@ SURVEY: dict[str, Any] = {
     "selinux": "enforcing",
     "user": {"uid": 999, "shell": "/usr/sbin/nologin", "group": "mongodb"},
     "group": True,
-    "venv": {"private": True, "distributions": {"pip": "23.0", "pymongo": "4.9", "cryptography": "43.0"}},
+    "venv": {"private": True, "distributions": {"pymongo": "4.9", "cryptography": "43.0"}},
 }
 SETTINGS: dict[str, Any] = {
     "cluster": "orders",
@@ -62,6 +63,7 @@ SETTINGS: dict[str, Any] = {
     "os_family": "Debian",
     "version": "7.0",
     "member": True,
+    "firewall": True,
     "path": "/data",
     "user": "mongodb",
     "group": "mongodb",
@@ -281,10 +283,20 @@ def test_the_environment(venv: dict[str, Any], lacking: list[str], expected: dic
     assert decide({"venv": venv}, unmet=lacking)["venv"] == expected
 
 
-def test_the_system_package_for_environments_is_installed_when_one_is_to_be_made() -> None:
-    missing: dict[str, Any] = {"ensurepip": False}
-    assert decide(missing)["packages"] == []
-    assert decide({**missing, "venv": {"private": True, "distributions": None}})["packages"] == ["python3-venv"]
+@pytest.mark.parametrize(("os_family", "package"), [("Debian", "python3-pip-whl"), ("RedHat", "python3-pip-wheel")])
+def test_pip_comes_from_the_distribution_when_something_is_to_be_installed(os_family: str, package: str) -> None:
+    missing: dict[str, Any] = {"pip_wheel": ""}
+    assert decide(missing, os_family=os_family)["packages"] == []
+    assert decide(missing, os_family=os_family, unmet=["pymongo"])["packages"] == [package]
+    assert decide({**missing, "venv": {"private": True, "distributions": None}}, os_family=os_family)["packages"] == [package]
+    assert decide(unmet=["pymongo"], os_family=os_family)["packages"] == []
+
+
+def test_nftables_comes_with_the_other_packages_where_a_firewall_is_wanted() -> None:
+    bare: dict[str, Any] = {"nft": False}
+    assert decide(bare)["packages"] == ["nftables"]
+    assert decide(bare, firewall=False)["packages"] == []
+    assert decide(bare, member=False)["packages"] == []
 
 
 def test_requirements() -> None:

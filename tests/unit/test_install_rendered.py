@@ -81,7 +81,8 @@ def test_kernel_files(version: str, golden: str, template: str, name: str) -> No
     survey = {
         "container": False,
         "cpu": {"avx": True, "atomics": False},
-        "ensurepip": True,
+        "pip_wheel": "/usr/share/python-wheels/pip-21.3.1-py3-none-any.whl",
+        "nft": True,
         "numa_nodes": 2,
         "numactl": True,
         "swap_mb": 0,
@@ -110,6 +111,7 @@ def test_kernel_files(version: str, golden: str, template: str, name: str) -> No
         "os_family": "RedHat",
         "version": version,
         "member": True,
+        "firewall": True,
         "cluster": "orders",
         "path": "/var/lib/mongo",
         "user": "mongod",

@@ -21,15 +21,22 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 THP = "/sys/kernel/mm/transparent_hugepage/"
 TIME_UNITS = ("chrony", "chronyd", "systemd-timesyncd", "ntpd", "ntp", "ntpsec", "openntpd")
 CLOCK_UNSYNCHRONISED = 5  # TIME_ERROR, the return value of adjtimex(2)
 MIB = 1024 * 1024
+WHEELS = "/usr/share/python-wheels"  # of python3-pip-whl on the Debian family, python3-pip-wheel on the RHEL family
+# A kill leaves a distribution without RECORD, which pip writes last, or one that it had moved away as "~NAME".
 INSTALLED = """
-import importlib.metadata, json
-print(json.dumps({d.metadata["Name"].lower(): d.version for d in importlib.metadata.distributions() if d.read_text("RECORD")}))
+import importlib.metadata, json, pathlib, sys, sysconfig
+site = pathlib.Path(sysconfig.get_path("purelib"))
+found = list(importlib.metadata.distributions())
+own = sys.prefix != sys.base_prefix and site.is_dir()
+whole = own and not list(site.glob("~*")) and all(item.read_text("RECORD") for item in found)
+print(json.dumps({item.metadata["Name"].lower(): item.version for item in found} if whole else None))
 """
 
 
@@ -124,12 +131,21 @@ def only_root_writes(path):
     return state.st_uid == 0 and not state.st_mode & 0o022
 
 
+def pip_wheel():
+    """pip as a wheel, which runs without being installed: the one of this Python, or that of the distribution; else ""."""
+    own = importlib.util.find_spec("ensurepip")
+    folders = [Path(own.origin).parent / "_bundled"] if own else []
+    folders += [Path(name) for name in (sysconfig.get_config_var("WHEEL_PKG_DIR"), WHEELS) if name]
+    wheels = [wheel for folder in folders for wheel in sorted(folder.glob("pip-*.whl"))]
+    return str(wheels[0]) if wheels else ""
+
+
 def lines(process):
     return process.communicate()[0].split() if process else []
 
 
 def distributions(process):
-    """Completely installed distributions (pip writes RECORD last), or None where the environment does not work."""
+    """What the environment holds, name -> version; None where it does not work or a kill left it half-made."""
     output = process.communicate()[0] if process else ""
     return json.loads(output) if process and process.returncode == 0 and output else None
 
@@ -142,13 +158,13 @@ def survey(wanted):
     active = [unit for unit, state in zip(units, lines(states)) if state == "active"]
     flags = set((read("/proc/cpuinfo") or "").split())
     swaps = (read("/proc/swaps") or "").splitlines()[1:]
-    installed = distributions(packages)
     return {
         "container": in_container(),
         "set_name": set_name(),
         "systemd": Path("/run/systemd/system").is_dir(),
         "python": os.path.realpath(sys.executable),
-        "ensurepip": importlib.util.find_spec("ensurepip") is not None,
+        "pip_wheel": pip_wheel(),
+        "nft": os.access("/usr/sbin/nft", os.X_OK),
         "cpu": {flag: flag in flags for flag in ("avx", "atomics")},
         "numa_nodes": len(list(Path("/sys/devices/system/node").glob("node[0-9]*"))),
         "numactl": shutil.which("numactl") is not None,
@@ -166,7 +182,7 @@ def survey(wanted):
         "group": group_exists(wanted["group"]),
         "venv": {
             "private": only_root_writes(Path(venv).parent) and only_root_writes(venv),
-            "distributions": installed if installed and "pip" in installed else None,
+            "distributions": distributions(packages),
         },
         "packages_interrupted": any(Path("/var/lib/dpkg/updates").glob("[0-9]*")),
     }

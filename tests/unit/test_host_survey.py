@@ -1,0 +1,66 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the survey of a host tells of its Python environment, whole or left half-made by a kill; on real environments."""
+
+from __future__ import annotations
+
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SURVEY = runpy.run_path(str(Path(__file__).resolve().parents[2] / "roles" / "mongodb_host" / "files" / "survey.py"))
+
+
+@pytest.fixture
+def venv(tmp_path: Path) -> Path:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    info = site(tmp_path / "venv") / "pymongo-4.9.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: PyMongo\nVersion: 4.9\n")
+    (info / "RECORD").write_text("pymongo/__init__.py,,\n")
+    return tmp_path / "venv"
+
+
+def site(venv: Path) -> Path:
+    (folder,) = (venv / "lib").glob("python*/site-packages")
+    return folder
+
+
+def found(venv: Path) -> Any:
+    return SURVEY["distributions"](SURVEY["start"](str(venv / "bin" / "python"), "-I", "-c", SURVEY["INSTALLED"]))
+
+
+def test_a_whole_environment(venv: Path) -> None:
+    assert found(venv) == {"pymongo": "4.9"}
+    shutil.rmtree(site(venv) / "pymongo-4.9.dist-info")
+    assert found(venv) == {}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        shutil.rmtree,
+        lambda venv: (venv / "bin" / "python").unlink(),
+        lambda venv: (venv / "pyvenv.cfg").unlink(),
+        lambda venv: shutil.rmtree(site(venv)),
+        lambda venv: (site(venv) / "pymongo-4.9.dist-info" / "RECORD").unlink(),
+        lambda venv: (site(venv) / "~ymongo-4.8.dist-info").mkdir(),
+    ],
+    ids=["none", "no program", "no configuration", "of another Python", "half installed", "half upgraded"],
+)
+def test_what_is_not_whole_is_made_anew(venv: Path, damage: Any) -> None:
+    damage(venv)
+    assert found(venv) is None
+
+
+def test_pip_runs_from_the_wheel_that_was_found(venv: Path) -> None:
+    wheel = SURVEY["pip_wheel"]()
+    done = subprocess.run([venv / "bin" / "python", f"{wheel}/pip", "--version"], capture_output=True, text=True, check=True)
+    assert f"from {wheel}/pip" in done.stdout
