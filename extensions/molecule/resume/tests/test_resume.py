@@ -21,18 +21,18 @@ from lab.fleet import Fleet, ssh
 
 # Task -> seconds after its beginning at which everything is killed.
 KILLS = {
-    "Install the missing packages (Debian family)": 3.0,
-    "Make the managed Python environment": 4.0,
-    "Admit members, backup hosts and declared sources, and nobody else": 0.6,
-    "Issue certificates that are missing, different or near their end": 1.2,
-    "Install the packages (Debian family)": 2.0,
-    "Write mongod.conf once mongod has read it without complaint": 0.4,
-    "Have an administrator before the server listens": 1.5,
-    "Start mongod where it does not run": 1.0,
+    "Install the missing packages (Debian family)": 1.0,
+    "Make the managed Python environment": 1.0,
+    "Admit members, backup hosts and declared sources, and nobody else": 0.4,
+    "Issue certificates that are missing, different or near their end": 0.8,
+    "Install the packages (Debian family)": 1.0,
+    "Write mongod.conf, its key file and its confinement": 0.4,
+    "Have an administrator before the server listens": 0.8,
+    "Start mongod where it does not run": 0.3,
     "Bring the replica set into its declared shape": 1.0,
-    "Have the declared accounts": 0.6,
+    "Have the declared accounts": 0.5,
 }
-CANARY = "Canary"
+CANARY = "Kanarienvogel"
 LONG = "STRONGHOLD_LONG" in os.environ
 
 
@@ -49,8 +49,8 @@ def insist_on_a_whole_cluster(fleet: Fleet) -> None:
 
 @pytest.mark.skipif(LONG, reason="the long form kills a fresh fleet at each task")
 def test_killed_at_ten_tasks_in_a_row_it_still_finishes(fleet: Fleet, log: Path) -> None:
-    killed = [task for task, delay in KILLS.items() if playbook.run_and_kill(fleet, task, delay, log)]
-    assert killed == list(KILLS)
+    for task, delay in KILLS.items():
+        assert playbook.run_and_kill(fleet, task, delay, log), f"{task} was not reached"
     with watched_processes(fleet) as seen:
         run = playbook.converge(fleet, "-vvv", "--diff")
     log.write_text(log.read_text() + run.output)
@@ -102,7 +102,7 @@ class TestSecrets:
         assert CANARY not in facts
 
     def test_what_the_controller_keeps_is_for_its_owner(self, fleet: Fleet) -> None:
-        kept = [file for file in access.secrets(fleet).rglob("*") if file.is_file() and file.suffix != ".pem"]
+        kept = [file for file in access.secrets(fleet).rglob("*") if file.is_file() and file.name not in (".gitignore", "ca.pem")]
         assert kept
         assert [file.name for file in kept if file.stat().st_mode & 0o077] == []
         key = access.secrets(fleet) / "authority" / "ca.key"
