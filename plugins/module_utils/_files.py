@@ -12,7 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -58,6 +58,27 @@ def make_private(folder: Path) -> None:
         missing.mkdir(mode=0o700, exist_ok=True)
 
 
+def nearest(path: Path) -> Path:
+    """The path itself, or the first one above it that exists."""
+    return next(found for found in (path, *path.parents) if found.exists())
+
+
+def make_locked(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, with mode 0755; it is there only once this process holds its lock.
+
+    The lock lasts as long as the process. Callers hold ``locked`` for the folder.
+    """
+    for missing in [parent for parent in reversed(folder.parents) if not parent.exists()]:
+        missing.mkdir(exist_ok=True)
+        missing.chmod(0o755)
+    temporary = folder.with_name(f".{folder.name}.new")
+    temporary.mkdir(exist_ok=True)
+    temporary.chmod(0o755)
+    fcntl.flock(os.open(temporary, os.O_RDONLY | os.O_DIRECTORY), fcntl.LOCK_EX)
+    temporary.rename(folder)
+    _sync(folder.parent)
+
+
 def mode(path: Path) -> int:
     """Permission bits."""
     return stat.S_IMODE(path.stat().st_mode)
@@ -77,11 +98,18 @@ def _sync(folder: Path) -> None:
 
 
 @contextmanager
-def locked(folders: Iterable[Path]) -> Iterator[None]:
-    """One process at a time per folder; the kernel frees the lock of a process that dies."""
+def locked(folders: Collection[Path]) -> Iterator[None]:
+    """One process at a time per folder; the kernel frees the lock of a process that dies.
+
+    For a folder that is missing, the nearest one above it is locked. Raises NotADirectoryError where that is none.
+    """
+    held: set[Path] = set()
     with ExitStack() as stack:
-        for folder in sorted(set(folders)):
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            stack.callback(os.close, descriptor)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # Twice, because a folder may appear while the one above it is waited for.
+        for _ in range(2):
+            for folder in sorted({nearest(folder) for folder in folders} - held):
+                descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+                stack.callback(os.close, descriptor)
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                held.add(folder)
         yield

@@ -98,7 +98,7 @@ options:
           - File on the host for the certificate, its chain and its private key, in the layout that mongod and clients read.
           - A file there that is not a certificate with its own key in clear is replaced, and kept beside under a name that
             ends in the time and C(~).
-          - Its folder must exist, and belong to root or to the user who runs the task.
+          - Its folder must belong to root or to the user who runs the task. One that is missing is made, with mode 0755.
         type: path
         required: true
       kind:
@@ -324,8 +324,13 @@ def _planned(module: AnsibleModule, stack: ExitStack) -> Host:
         )
     wanted = wanted_certificates(params, name)
     ca_file = Path(params["ca_file"])
+    folders = {path.parent for path in (ca_file, *(item.path for item in wanted))}
+    for folder in sorted(folders):
+        if not files.nearest(folder).is_dir():
+            reason, remedy = f"{files.nearest(folder)} is not a folder", "remove it or choose another path"
+            raise StrongholdError(name, f"write into {folder}", reason, remedy)
     if not module.check_mode:
-        stack.enter_context(_locked(name, [ca_file, *(item.path for item in wanted)]))
+        stack.enter_context(files.locked(folders))
     host = Host(name, datetime.now(timezone.utc), _trusted(params["trusted"] or "", name), module.check_mode)
     plan_host(host, wanted, [entry["certificate"] for entry in params["certificates"]], ca_file)
     return host
@@ -337,13 +342,6 @@ def _trusted(text: str, name: str) -> Any:
         return pem.read_certificates(text.encode()) if text else ()
     except pem.PemError as error:
         raise StrongholdError(name, "use the authorities in trusted", str(error), "give certificates in PEM") from error
-
-
-def _locked(name: str, paths: list[Path]) -> Any:
-    for folder in {path.parent for path in paths}:
-        if not folder.is_dir():
-            raise StrongholdError(name, f"write into {folder}", "there is no such folder", "create it first")
-    return files.locked(path.parent for path in paths)
 
 
 if __name__ == "__main__":

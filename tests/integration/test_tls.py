@@ -429,7 +429,7 @@ def _signed(site: Site, text: str, wanted: Wanted, now: datetime | None = None) 
     [
         ({"names": ["db-a:27017"]}, "'db-a:27017' is neither a DNS name"),
         ({"owner": "nobody-of-this-name"}, "create the user and the group first"),
-        ({"path": "/nonexistent/folder/member.pem"}, "could not write into /nonexistent/folder because there is no such folder"),
+        ({"path": "/dev/null/tls/member.pem"}, "could not write into /dev/null/tls because /dev/null is not a folder; remove it"),
     ],
 )
 def test_refusals_are_one_sentence_and_leave_nothing(site: Site, options: dict[str, Any], sentence: str) -> None:
@@ -439,6 +439,25 @@ def test_refusals_are_one_sentence_and_leave_nothing(site: Site, options: dict[s
     assert "\n" not in result["msg"]
     assert "Traceback" not in site.output
     assert "member.pem" not in site.files()
+
+
+def test_missing_folders_are_made(site: Site) -> None:
+    folder = site.home / "etc" / "stronghold" / "tls"
+    options = site.options(site.client(path=f"{folder}/client.pem"), ca_file=f"{folder}/ca.pem")
+    predicted = site.good(options, "--check")
+    assert f"make the folder {folder}" in predicted["changes"]
+    assert not (site.home / "etc").exists()
+    old = os.umask(0o077)
+    try:
+        made = site.good(options)
+    finally:
+        os.umask(old)
+    assert made["changes"].count(f"make the folder {folder}") == 1
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder.parent)] == [0o755, 0o755]
+    assert sorted(path.name for path in folder.iterdir()) == ["ca.pem", "client.pem"]
+    folder.chmod(0o700)
+    assert not site.good(options)["changed"]
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_a_host_without_the_library_is_told_so(site: Site) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,3 +57,42 @@ def test_only_regular_files_are_read(tmp_path: Path) -> None:
     assert files.read(tmp_path / "missing") is None
     with pytest.raises(ValueError, match="not a regular file"):
         files.read(tmp_path)
+
+
+def lock_in_vain(folder: Path) -> bool:
+    """Whether another process holds the lock."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def test_a_folder_that_is_made_is_locked_from_its_first_moment(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / ".b.new").mkdir()  # of a run that was killed
+    with files.locked([folder]):
+        assert lock_in_vain(tmp_path / "a")
+        files.make_locked(folder)
+        assert lock_in_vain(folder)
+    assert not lock_in_vain(tmp_path / "a")
+
+
+def test_a_folder_that_appears_while_the_one_above_is_waited_for_is_locked_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "tls"
+    wait = fcntl.flock
+
+    def another_run_makes_it(descriptor: int, operation: int) -> None:
+        wait(descriptor, operation)
+        folder.mkdir(exist_ok=True)
+
+    monkeypatch.setattr(fcntl, "flock", another_run_makes_it)
+    with files.locked([folder]):
+        monkeypatch.undo()
+        assert lock_in_vain(folder)

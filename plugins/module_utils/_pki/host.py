@@ -24,8 +24,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils import _files as files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, pem
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.judge import judge, key_matches
@@ -50,6 +50,13 @@ class Host:
     check_mode: bool
     plan: Plan = field(default_factory=Plan)
     results: list[dict[str, Any]] = field(default_factory=list)
+
+    def folder(self, path: Path) -> None:
+        """Plan that ``path`` is there. One that is there stays as it is."""
+        if not path.exists():
+            after = {"state": "directory", "mode": "0755"}
+            make = self._guarded(path, lambda: files.make_locked(path))
+            self.plan.add(f"make the folder {path}", f"folder {path}", {"state": "absent"}, after, make)
 
     def bundle(self, path: Path) -> None:
         """Plan that ``path`` holds exactly the trusted authorities.
@@ -279,6 +286,8 @@ class Host:
 
 def plan_host(host: Host, wanted: Sequence[Wanted], brought: Sequence[str | None], ca_file: Path) -> None:
     """Fill ``host.plan`` and ``host.results``. Raises StrongholdError before anything is changed."""
+    for folder in sorted({path.parent for path in (ca_file, *(item.path for item in wanted))}):
+        host.folder(folder)
     host.bundle(ca_file)
     for item, certificate in zip(wanted, brought):
         host.certificate(item, certificate)
