@@ -59,7 +59,7 @@ from ansible.plugins.lookup import LookupBase
 
 
 def generate(length: int, characters: str) -> str:
-    return "".join(secrets.choice(characters) for _ in range(length))
+    return "".join(secrets.choice(characters) for _position in range(length))
 
 
 def kept(path: Path, fresh: str) -> str:
@@ -85,7 +85,9 @@ def _make_folder(folder: Path) -> None:
     _make_folder(folder.parent)
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-    (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+    ignore = folder / ".gitignore"
+    ignore.touch(mode=0o600)
+    ignore.write_text("*\n", encoding="utf-8")
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]  # ansible-core ships no types

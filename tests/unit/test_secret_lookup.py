@@ -23,6 +23,7 @@ def test_file_and_folders_are_for_the_owner_alone(tmp_path: Path) -> None:
     kept(path, "secret")
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert (path.parent / ".gitignore").stat().st_mode & 0o777 == 0o600
     assert (path.parent / ".gitignore").read_text() == "*\n"
     assert sorted(file.name for file in path.parent.iterdir()) == [".gitignore", "password"]
 
