@@ -35,7 +35,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _, params = self.validate_argument_spec(argument_spec(), **RELATIONS)
+        _validation, params = self.validate_argument_spec(argument_spec(), **RELATIONS)
         try:
             result.update(self._run(params, task_vars))
         except StrongholdError as error:

@@ -97,7 +97,7 @@ def read_by_mongod(program: str, path: Path) -> Check:
             scratch.write(content)
             scratch.flush()
             try:
-                done = subprocess.run(  # noqa: S603 - mongod itself
+                done = subprocess.run(  # noqa: S603  # pylint: disable=ansible-bad-function  # mongod itself; no AnsibleModule here
                     [program, "--outputConfig", "--config", scratch.name], capture_output=True, text=True, check=False, timeout=60
                 )
             except OSError as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,61 +33,7 @@ DECLARED = Declaration(
     },
 )
 
-RENDERED = """\
-# Written by stronghold.mongodb.mongodb_allowlist. The comments below are the declaration; do not edit.
-# ports 27017 27018
-# group app
-#   10.0.0.0/24  office
-#   10.0.0.7  in it
-#   2001:db8::1
-# group empty
-
-table inet stronghold_mongodb
-delete table inet stronghold_mongodb
-table inet stronghold_mongodb {
-	set ports {
-		type inet_service;
-		elements = {
-			27017,
-			27018
-		}
-	}
-	set app_4 {
-		type ipv4_addr; flags interval;
-		elements = {
-			10.0.0.0/24
-		}
-	}
-	set app_6 {
-		type ipv6_addr; flags interval;
-		elements = {
-			2001:db8::1
-		}
-	}
-	set empty_4 {
-		type ipv4_addr; flags interval;
-	}
-	set empty_6 {
-		type ipv6_addr; flags interval;
-	}
-	chain judge {
-		iif "lo" accept
-		ip saddr @app_4 accept
-		ip6 saddr @app_6 accept
-		ip saddr @empty_4 accept
-		ip6 saddr @empty_6 accept
-		counter drop
-	}
-	chain prerouting {
-		type filter hook prerouting priority -310; policy accept;
-		tcp dport @ports fib daddr type local jump judge
-	}
-	chain input {
-		type filter hook input priority -10; policy accept;
-		tcp dport @ports jump judge
-	}
-}
-"""
+RENDERED = (Path(__file__).parent / "rendered" / "allowlist.nft").read_text()
 
 T = "stronghold_mongodb"
 

@@ -58,7 +58,7 @@ def options(module: str) -> dict[str, Any]:
     documented = yaml.safe_load(constants(ROOT / "plugins" / "modules" / f"{module}.py")["DOCUMENTATION"])
     found = dict(documented.get("options") or {})
     for name in documented.get("extends_documentation_fragment", []):
-        fragment, _, variant = name[len(PREFIX) :].partition(".")
+        fragment, _dot, variant = name[len(PREFIX) :].partition(".")
         source = (ROOT / "plugins" / "doc_fragments" / f"{fragment}.py").read_text()
         texts = {
             node.targets[0].id: node.value.value
@@ -135,10 +135,10 @@ def test_every_block_and_example_parses() -> None:
 def test_modules_are_shown_with_options_that_exist(where: str, content: Any) -> None:
     known = {path.stem for path in MODULES}
     uses = list(tasks(content))
-    assert [module for module, _ in uses if module not in known] == []
+    assert [module for module, _given in uses if module not in known] == []
     assert {module: left for module, given in uses if (left := unknown(given, options(module)))} == {}
     if where.startswith("plugins/modules/"):
-        assert Path(where).stem in {module for module, _ in uses}
+        assert Path(where).stem in {module for module, _given in uses}
 
 
 @pytest.mark.parametrize("text", [*TEXTS, *FILES], ids=named)
@@ -177,6 +177,6 @@ def test_the_inventory_describes_a_cluster() -> None:
 
 def test_the_readme_s_inventory_describes_the_same(tmp_path: Path) -> None:
     inventory = tmp_path / "inventory.yml"
-    inventory.write_text(yaml.safe_dump(next(content for _, content in blocks(ROOT / "README.md"))))
+    inventory.write_text(yaml.safe_dump(next(content for _where, content in blocks(ROOT / "README.md"))))
     assert is_cluster(derived(inventory))
     assert derived(inventory)["members"] == derived(ROOT / "examples" / "inventory.yml")["members"]

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
@@ -15,14 +16,13 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils import _files as files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.authority import AuthorityFolder
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.describe import serial
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject
 
 NOW = datetime.now(timezone.utc)
-TREE = Path(__file__).parents[2] / ".tree"
 
 RACER = """
 import sys, time
@@ -72,12 +72,12 @@ def test_several_processes_at_once_make_one(tmp_path: Path) -> None:
     racers = [
         subprocess.Popen(
             [sys.executable, "-c", RACER, str(tmp_path)],
-            env={"PYTHONPATH": str(TREE)},
+            env={"PYTHONPATH": os.pathsep.join(sys.path)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
-        for _ in range(4)
+        for _racer in range(4)
     ]
     for racer in racers:
         assert racer.stdout is not None

@@ -91,5 +91,5 @@ def _judge(server: PrivateServer, admin: User, account: Account | None, belongs_
 
 def _create(server: PrivateServer, admin: User) -> None:
     with server.running() as endpoint, connect(Login(host=str(endpoint), tls=False), f"create {admin.title}") as client:
-        plan, _ = Accounts(client, server.host).plan([admin])
+        plan, _users = Accounts(client, server.host).plan([admin])
         plan.apply()

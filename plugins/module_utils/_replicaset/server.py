@@ -120,7 +120,7 @@ class ReplicaSet:
 
     def await_primary(self) -> Peer:
         """The primary, found within the timeout."""
-        for _ in self._until_timeout():
+        for _round in self._until_timeout():
             if self.find(PATIENCE).primary:
                 break
         if self.sighting.primary is None:
@@ -168,7 +168,7 @@ class ReplicaSet:
     def await_states(self, keys: Collection[str], wanted: Collection[str]) -> None:
         """Until every member of ``keys`` is healthy and in one of the states ``wanted``."""
         late: dict[str, Mapping[str, Any]] = {}
-        for _ in self._until_timeout() if keys else ():
+        for _round in self._until_timeout() if keys else ():
             snapshot = self._on_primary("read the members' states", _read)
             states = snapshot.states()
             late = {key: states.get(key, {}) for key in keys if not _is_in(states.get(key, {}), wanted)}
@@ -210,7 +210,7 @@ class ReplicaSet:
     def _on_primary(self, attempt: str, act: Callable[[MongoClient[dict[str, Any]]], Result]) -> Result:
         """Do ``act`` on the primary, again on the next one when an election comes between."""
         last: Exception = _AgainError("there is no primary")
-        for _ in self._until_timeout():
+        for _round in self._until_timeout():
             try:
                 client = self._primary_client(attempt)
                 with translate(self._where, attempt):
