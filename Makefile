@@ -68,7 +68,7 @@ molecule: setup ## All scenarios on real hosts
 	tests/scenario/run
 
 .PHONY: test
-test: lint units integration sanity importer molecule ## All that CI runs
+test: lint sanity integration importer molecule ## All that CI runs
 
 .PHONY: clean
 clean: setup ## Remove the demo and all that was built and cached
