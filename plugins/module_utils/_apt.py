@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-# An update knows no waiting for its lock (DPkg::Lock::Timeout is for installations only), hence the loop.
+# An update knows no waiting for its lock (DPkg::Lock::Timeout is for installations only), hence the loop. The update of one
+# source keeps no cache, or it would replace that of all sources.
 SCRIPT = """
 set -eu
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
@@ -41,7 +42,8 @@ if [ -z "$source" ]; then
     refresh
     install "$@"
 else
-    refresh --option Dir::Etc::sourcelist="$source" --option Dir::Etc::sourceparts=- --option APT::Get::List-Cleanup=0
+    refresh --option Dir::Etc::sourcelist="$source" --option Dir::Etc::sourceparts=- --option APT::Get::List-Cleanup=0 \\
+        --option Dir::Cache::pkgcache= --option Dir::Cache::srcpkgcache=
     install "$@" || { refresh && install "$@"; }
 fi
 """
