@@ -100,7 +100,7 @@ class ReplicaSet:
         self._timeout = timeout
         self._connections = contextlib.ExitStack()
         self._client: MongoClient[dict[str, Any]] | None = None
-        self._where = login.address
+        self._where = login.where
         self.sighting = Sighting({}, None)
 
     def __enter__(self) -> ReplicaSet:
