@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import threading
 from pathlib import Path
@@ -33,7 +32,6 @@ KILLS = {
     "Have the declared accounts": 0.5,
 }
 CANARY = "Kanarienvogel"
-LONG = "STRONGHOLD_LONG" in os.environ
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +45,6 @@ def insist_on_a_whole_cluster(fleet: Fleet) -> None:
     assert playbook.converge(fleet).changed == {host.name: 0 for host in fleet.hosts}
 
 
-@pytest.mark.skipif(LONG, reason="the long form kills a fresh fleet at each task")
 def test_killed_at_ten_tasks_in_a_row_it_still_finishes(fleet: Fleet, log: Path) -> None:
     for task, delay in KILLS.items():
         assert playbook.run_and_kill(fleet, task, delay, log), f"{task} was not reached"
@@ -60,7 +57,7 @@ def test_killed_at_ten_tasks_in_a_row_it_still_finishes(fleet: Fleet, log: Path)
     insist_on_a_whole_cluster(fleet)
 
 
-@pytest.mark.skipif(not LONG, reason="part of the long repetitions")
+@pytest.mark.long
 @pytest.mark.parametrize("task", KILLS)
 def test_killed_once_it_finishes(fleet: Fleet, log: Path, task: str) -> None:
     declaration = yaml.safe_load((Path(__file__).parents[1] / "fleet.yml").read_text())
@@ -73,7 +70,6 @@ def test_killed_once_it_finishes(fleet: Fleet, log: Path, task: str) -> None:
     insist_on_a_whole_cluster(fresh)
 
 
-@pytest.mark.skipif(LONG, reason="looks at what the short form printed and left")
 class TestSecrets:
     def test_nothing_secret_was_printed(self, fleet: Fleet, log: Path) -> None:
         text = log.read_text()
