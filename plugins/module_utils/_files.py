@@ -106,7 +106,7 @@ def locked(folders: Collection[Path]) -> Iterator[None]:
     held: set[Path] = set()
     with ExitStack() as stack:
         # Twice, because a folder may appear while the one above it is waited for.
-        for _ in range(2):
+        for _pass in range(2):
             for folder in sorted({nearest(folder) for folder in folders} - held):
                 descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
                 stack.callback(os.close, descriptor)

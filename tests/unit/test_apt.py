@@ -61,7 +61,7 @@ def test_lists_that_are_too_old_are_updated_and_the_installation_is_tried_again(
 
 
 def test_what_fails_twice_has_failed(home: Path) -> None:
-    code, _, words = run(home, "/x.sources", install_1="E: first\n", install_2="E: second\n")
+    code, _left, words = run(home, "/x.sources", install_1="E: first\n", install_2="E: second\n")
     assert (code, "E: second" in words) == (100, True)
 
 
