@@ -81,9 +81,16 @@ def states(fleet: Fleet) -> dict[str, str]:
     return found
 
 
-def primary(fleet: Fleet) -> Host:
-    name = next(name for name, state in states(fleet).items() if state == "primary")
-    return fleet.host(name)
+def primary(fleet: Fleet, seconds: float = 30) -> Host:
+    """The member that is primary, waited for while there is none."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = states(fleet)
+        for name, state in found.items():
+            if state == "primary":
+                return fleet.host(name)
+        assert time.monotonic() < deadline, f"the set has no primary: {found}"
+        time.sleep(0.3)
 
 
 def settle(fleet: Fleet, seconds: float = 60) -> dict[str, str]:
