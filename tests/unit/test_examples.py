@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from programs import ROOT, ansible
 
 from ansible_collections.stronghold.mongodb.plugins.filter.topology import topology
 
-ROOT = Path(__file__).resolve().parents[2]
-TREE = ROOT.parents[2] if ROOT.parent.name == "stronghold" else ROOT / ".tree"
 PREFIX = "stronghold.mongodb."
 TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FILES = sorted((ROOT / "examples").rglob("*.yml"))
@@ -113,16 +109,6 @@ def variables() -> set[str]:
         for entry in yaml.safe_load(spec.read_text())["argument_specs"].values():
             found |= set(entry["options"])
     return found
-
-
-def ansible(program: str, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "ansible", program, *words],
-        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(TREE), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def test_every_block_and_example_parses() -> None:
