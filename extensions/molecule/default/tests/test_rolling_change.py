@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import pytest
 from scenario import load, playbook
 
 from lab import access
@@ -23,7 +24,7 @@ def limits(fleet: Fleet) -> dict[str, int]:
     return found
 
 
-def test_no_write_fails_while_the_change_rolls(fleet: Fleet) -> None:
+def test_no_write_fails_while_the_change_rolls(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
     load.settle(fleet)
     with load.write_load(fleet, "vault-c") as account:
         playbook.converge(fleet, variables=CHANGE)
@@ -31,7 +32,8 @@ def test_no_write_fails_while_the_change_rolls(fleet: Fleet) -> None:
     assert account.errors == []
     assert len(account.acknowledged) > 100
     assert set(account.acknowledged) <= load.stored(fleet)
-    print(f"\nrolling change: {len(account.acknowledged)} writes, longest gap {account.longest_gap:.2f} s")
+    with capsys.disabled():
+        print(f"\nrolling change: {len(account.acknowledged)} writes, longest gap {account.longest_gap:.2f} s")
 
 
 def test_it_rolls_once(fleet: Fleet) -> None:

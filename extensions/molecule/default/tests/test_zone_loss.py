@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from scenario import load
 
 from lab import fleet as fleets
@@ -20,7 +21,7 @@ def zone_of(fleet: Fleet, name: str) -> str:
     return fleet.host(name).zone
 
 
-def test_loss_of_the_primary_s_zone(fleet: Fleet) -> None:
+def test_loss_of_the_primary_s_zone(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
     leader = load.primary(fleet).name
     assert load.settle(fleet)[leader] == "primary"
     lost = [host.name for host in fleet.hosts if host.zone == zone_of(fleet, leader)]
@@ -38,7 +39,8 @@ def test_loss_of_the_primary_s_zone(fleet: Fleet) -> None:
         assert zone_of(fleet, load.primary(fleet).name) != zone_of(fleet, leader)
         assert set(account.acknowledged) <= load.stored(fleet)
         assert len(account.acknowledged) > 100
-        print(f"\nzone loss: {len(account.acknowledged)} writes, no writes for {account.longest_gap:.2f} s")
+        with capsys.disabled():
+            print(f"\nzone loss: {len(account.acknowledged)} writes, no writes for {account.longest_gap:.2f} s")
         assert account.longest_gap < SERVES_AGAIN_WITHIN
     finally:
         fleets.start(fleet, *lost)
