@@ -1,0 +1,68 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Authentication restrictions: where an account may log in from and to. Pure.
+
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+RESTRICTION_KEYS = ("clientSource", "serverAddress")
+
+Restriction = Mapping[str, Sequence[str]]
+Restrictions = tuple[Restriction, ...]  # a client has to satisfy one of them
+
+
+def restrictions_argument_spec() -> dict[str, Any]:
+    """The option ``authentication_restrictions``."""
+    return {
+        "type": "list",
+        "elements": "dict",
+        "options": {key: {"type": "list", "elements": "str"} for key in RESTRICTION_KEYS},
+    }
+
+
+def restrictions_of(items: Sequence[Mapping[str, Any]] | None) -> Restrictions | None:
+    """From elements of ``restrictions_argument_spec``; None stays None."""
+    if items is None:
+        return None
+    return tuple({key: value for key, value in item.items() if value is not None} for item in items)
+
+
+def flat(stored: Any) -> Restrictions:
+    """Restrictions as a server shows them: of a user a list, of a role a list of such lists."""
+    found: list[Restriction] = []
+    for item in stored or ():
+        found.extend([item] if isinstance(item, Mapping) else flat(item))
+    return tuple(found)
+
+
+def comparable(restrictions: Iterable[Restriction]) -> list[dict[str, list[str]]]:
+    """Restrictions in one spelling: networks in CIDR form, everything sorted, nothing twice."""
+    plain = [{key: sorted({_network(item) for item in items}) for key, items in entry.items()} for entry in restrictions]
+    unique = {repr(sorted(entry.items())): entry for entry in plain}
+    return [unique[key] for key in sorted(unique)]
+
+
+def malformed(restrictions: Iterable[Restriction]) -> list[str]:
+    """The addresses that are none. A server stores them with a role, and then refuses every login of its holders."""
+    texts = [text for entry in restrictions for items in entry.values() for text in items]
+    return [text for text in texts if not _is_network(text)]
+
+
+def _network(text: str) -> str:
+    return str(ipaddress.ip_network(text, strict=False)) if _is_network(text) else text
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
