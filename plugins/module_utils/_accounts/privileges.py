@@ -55,7 +55,8 @@ def merged(items: Iterable[Mapping[str, Any]]) -> Privileges:
     found: dict[Resource, frozenset[str]] = {}
     for item in items:
         resource = resource_of(item["resource"])
-        found[resource] = found.get(resource, frozenset()) | frozenset(item["actions"])
+        actions = found.get(resource, frozenset()) | frozenset(item["actions"])
+        found[resource] = frozenset({ANYTHING}) if ANYTHING in actions else actions  # a server keeps no action beside it
     return found
 
 

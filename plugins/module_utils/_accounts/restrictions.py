@@ -19,7 +19,7 @@ Restriction = Mapping[str, Sequence[str]]
 Restrictions = tuple[Restriction, ...]  # a client has to satisfy one of them
 
 
-def restrictions_argument_spec() -> dict[str, Any]:
+def restriction_argument_spec() -> dict[str, Any]:
     """The option ``authentication_restrictions``."""
     return {
         "type": "list",
@@ -28,8 +28,8 @@ def restrictions_argument_spec() -> dict[str, Any]:
     }
 
 
-def restrictions_of(items: Sequence[Mapping[str, Any]] | None) -> Restrictions | None:
-    """From elements of ``restrictions_argument_spec``; None stays None."""
+def declared_restrictions(items: Sequence[Mapping[str, Any]] | None) -> Restrictions | None:
+    """From elements of ``restriction_argument_spec``; None stays None."""
     if items is None:
         return None
     return tuple({key: value for key, value in item.items() if value is not None} for item in items)
