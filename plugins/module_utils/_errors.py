@@ -27,3 +27,7 @@ class StrongholdError(Exception):
     def facts(self) -> dict[str, str]:
         """The parts, for ``fail_json``: keys host, attempt, reason, remedy."""
         return {"host": self.host, "attempt": self.attempt, "reason": self.reason, "remedy": self.remedy}
+
+
+class ItemError(StrongholdError):
+    """A failure of one item of several that stand alone: the others can still become as declared."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -35,16 +36,68 @@ def funnel(module: AnsibleModule, plan: Plan | None = None) -> Iterator[None]:
         )
 
 
-def finish(module: AnsibleModule, plan: Plan, report: Callable[[], Mapping[str, Any]] = dict, **results: Any) -> None:
+@dataclass(frozen=True)
+class Items:
+    """What a module was told to have that stands alone: each may fail, and the others still become as declared.
+
+    ``noun`` is their plural, and the result's key. ``shown`` maps the subject of an item's changes to how it is identified
+    in the result.
+    """
+
+    noun: str
+    shown: Mapping[str, Mapping[str, Any]]
+
+    def results(self, plan: Plan) -> list[dict[str, Any]]:
+        """Each item, whether it was changed, or would be, and why it could not."""
+        touched = {change.subject for change in plan.changes} - set(plan.failures)
+        return [
+            {
+                **item,
+                "changed": subject in touched,
+                **({"error": str(plan.failures[subject])} if subject in plan.failures else {}),
+            }
+            for subject, item in self.shown.items()
+        ]
+
+    def failure(self, plan: Plan) -> StrongholdError:
+        """One sentence for all of the plan's failures; of a single item its own."""
+        errors = list(plan.failures.values())
+        if len(self.shown) == 1:
+            return errors[0]
+        named = [f"{subject} ({error.reason})" for subject, error in plan.failures.items()]
+        return StrongholdError(
+            errors[0].host,
+            f"manage {len(errors)} of {len(self.shown)} {self.noun}",
+            "of " + " and ".join(part for part in (", ".join(named[:-1]), named[-1]) if part),
+            errors[0].remedy if len(errors) == 1 else f"see {self.noun} in the result for what to do about each",
+        )
+
+
+def finish(
+    module: AnsibleModule,
+    plan: Plan,
+    report: Callable[[], Mapping[str, Any]] = dict,
+    items: Items | None = None,
+    **results: Any,
+) -> None:
     """Apply ``plan`` unless in check mode, then exit with changed, changes, diff and ``results``.
 
-    ``report`` gives further results that are only known afterwards; it may wait, and fail.
+    ``report`` gives further results that are only known afterwards; it may wait, and fail. Where the plan has failures,
+    which concern ``items``, the module fails in the end with the same results.
     """
     with funnel(module, plan):
         if not module.check_mode:
             plan.apply()
         results.update(report())
-    module.exit_json(changed=plan.changed, changes=plan.summaries(), diff=plan.diff(), **results)
+    for warning in plan.warnings:
+        module.warn(warning)
+    results.update(changed=plan.changed, changes=plan.summaries(), diff=plan.diff())
+    if items:
+        results[items.noun] = items.results(plan)
+    if plan.failures:
+        error = items.failure(plan) if items else next(iter(plan.failures.values()))
+        module.fail_json(msg=str(error), applied=plan.applied, **results, **error.facts())
+    module.exit_json(**results)
 
 
 def _progress(plan: Plan | None) -> dict[str, Any]:

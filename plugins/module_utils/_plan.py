@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import ItemError
+
 MASK = "********"
 
 
@@ -25,7 +27,8 @@ class Change:
 
     ``summary`` is a sentence for people without a final stop ("add db-d:27017 without a vote").
     ``subject`` heads the diff ("member db-d:27017"). ``before`` and ``after`` are JSON-like values in
-    which secrets are already replaced by ``MASK``. ``action`` carries the step out.
+    which secrets are already replaced by ``MASK``. ``action`` carries the step out. It raises ItemError where this
+    subject alone cannot be, and returns ``Instead`` where it met another state than the one that was planned for.
     """
 
     summary: str
@@ -35,12 +38,24 @@ class Change:
     action: Callable[[], object] = field(repr=False, compare=False)
 
 
+@dataclass(frozen=True)
+class Instead:
+    """The changes that an action made in place of its own, none where somebody else had made it meanwhile."""
+
+    changes: tuple[Change, ...] = ()
+
+
 @dataclass
 class Plan:
-    """An ordered list of changes; ``applied`` grows while ``apply`` runs, so a failure can say how far it came."""
+    """An ordered list of changes; ``applied`` grows while ``apply`` runs, so a failure can say how far it came.
+
+    ``failures`` holds what cannot be, by subject, found by the planner or by ``apply``. ``warnings`` are sentences for people.
+    """
 
     changes: list[Change] = field(default_factory=list)
     applied: list[str] = field(default_factory=list)
+    failures: dict[str, ItemError] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:
@@ -65,10 +80,22 @@ class Plan:
         ]
 
     def apply(self) -> None:
-        """Carry the changes out in order. An exception from an action passes through; ``applied`` tells what was done."""
-        for change in self.changes:
-            change.action()
-            self.applied.append(change.summary)
+        """Carry the changes out in order; ``changes`` are then those that were made.
+
+        After an ItemError the changes of other subjects go on. Any other exception from an action passes through.
+        """
+        planned, self.changes = self.changes, []
+        for change in planned:
+            if change.subject in self.failures:
+                continue
+            try:
+                outcome = change.action()
+            except ItemError as error:
+                self.failures[change.subject] = error
+                continue
+            made = outcome.changes if isinstance(outcome, Instead) else (change,)
+            self.changes.extend(made)
+            self.applied.extend(one.summary for one in made)
 
 
 def _diffable(value: Any) -> Any:

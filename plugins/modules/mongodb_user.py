@@ -13,6 +13,8 @@ description:
   - Creates, changes and drops users, a single one or a whole list in one task with one connection.
   - Options that are not given keep what is there; empty ones clear it. A change of the password alone keeps roles,
     restrictions and mechanisms.
+  - Each user stands alone. Where one cannot be made as declared, the others still are; the task then fails in the end and
+    says of each user what became of it.
   - Whether the password differs is found by deriving its SCRAM key and comparing it with the stored credential, so no
     login is tried and a task whose password already holds is not reported as changed.
 author:
@@ -183,13 +185,13 @@ changes:
   elements: str
   sample: ["update user shop@admin: password"]
 applied:
-  description: The part of RV(changes) that was carried out before the task failed.
+  description: What was carried out although the task failed.
   returned: failure
   type: list
   elements: str
 users:
   description: The users of this task in their order.
-  returned: success
+  returned: success, and failure of some of them
   type: list
   elements: dict
   contains:
@@ -202,10 +204,14 @@ users:
     changed:
       description: Whether this user was changed, or in check mode would be.
       type: bool
+    error:
+      description: Why this user could not be made as declared, in one sentence. Missing for those that could.
+      type: str
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.bulk import plan_users
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import Accounts
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import User, user_argument_spec
 from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import (
@@ -214,7 +220,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._connection imp
     login_argument_spec,
     require_pymongo,
 )
-from ansible_collections.stronghold.mongodb.plugins.module_utils._module import finish, funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._module import Items, finish, funnel
 
 
 def declared_users(module: AnsibleModule) -> list[User]:
@@ -247,13 +253,10 @@ def main() -> None:
     require_pymongo(module)
     users = declared_users(module)
     login = Login.from_params(module.params)
+    shown = {user.title: {"name": user.name, "database": user.database} for user in users}
     with funnel(module), connect(login, "manage users") as client:
-        plan, warnings = Accounts(client, login.where, login.timeout).plan(users)
-        for warning in warnings:
-            module.warn(warning)
-        touched = {change.subject for change in plan.changes}
-        results = [{"name": user.name, "database": user.database, "changed": user.title in touched} for user in users]
-        finish(module, plan, users=results)
+        plan = plan_users(Accounts(client, login.where, login.timeout), users)
+        finish(module, plan, items=Items("users", shown))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,10 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.bulk import carry_out
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decision import Step, decide, password_matches
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import Accounts
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, User, decide, password_matches
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, User
 from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login, connect
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Plan
@@ -39,7 +41,7 @@ def plan_first(server: PrivateServer, login: Login, admin: User, may_start: bool
             return plan, []
     step = decide(admin, None, server.host).step
     if step:
-        plan.add(step.summary, admin.title, step.before, step.after, lambda: _create(server, admin))
+        plan.add(step.summary, admin.title, step.before, step.after, lambda: _create(server, admin, step))
     return plan, []
 
 
@@ -89,7 +91,6 @@ def _judge(server: PrivateServer, admin: User, account: Account | None, belongs_
     return True
 
 
-def _create(server: PrivateServer, admin: User) -> None:
-    with server.running() as endpoint, connect(Login(host=str(endpoint), tls=False), f"create {admin.title}") as client:
-        plan, _users = Accounts(client, server.host).plan([admin])
-        plan.apply()
+def _create(server: PrivateServer, admin: User, step: Step) -> None:
+    with server.running() as endpoint, connect(Login(host=str(endpoint), tls=False), step.summary) as client:
+        carry_out(Accounts(client, server.host), admin, step)

@@ -2,70 +2,168 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Users of a running server: reading them, and carrying out what ``users`` decided.
+"""Users of a running server: reading them, changing one.
 
 PRIVATE to the collection.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, Decision, Key, User, decide
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import translate
-from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Plan
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.authority import lacking, needs
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, Key
+from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import explain
+from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import ItemError, StrongholdError
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
 
+try:
+    from bson.errors import BSONError
+    from pymongo.errors import AutoReconnect, NotPrimaryError, PyMongoError, ServerSelectionTimeoutError
+except ImportError:
+    pass  # the modules tell the user, by require_pymongo
+
 # usersInfo with restrictions also answers every privilege of every user; a hundred administrators stay far below 16 MiB.
 READ_AT_ONCE = 100
+
+# src/mongo/base/error_codes.yml
+USER_NOT_FOUND = 11
+UNAUTHORIZED = 13
+AUTHENTICATION_FAILED = 18
+LOCK_TIMEOUT = 24
+ROLE_NOT_FOUND = 31
+WRITE_CONFLICT = 112
+NO_SUCH_TRANSACTION = 251
+NOT_WRITABLE_PRIMARY = 10107
+USER_EXISTS = 51003
+
+OUTRUN = frozenset({USER_NOT_FOUND, USER_EXISTS, LOCK_TIMEOUT, WRITE_CONFLICT, NO_SUCH_TRANSACTION})
+STEPPED_DOWN = frozenset({91, 189, 11600, 11602})  # the shutdown of the primary, or its step-down, cut the wait short
+
+
+def pauses() -> Iterator[float]:
+    """Seconds to wait after each of the tries that a command gets."""
+    return (0.05 * 2**number for number in range(7))
+
+
+class Outrun(Exception):
+    """The state changed under a command: read again, decide again. ``error`` is what to raise when that has no end.
+
+    ``uncertain`` tells that the command may have been carried out nevertheless.
+    """
+
+    def __init__(self, error: StrongholdError, *, uncertain: bool = False) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.uncertain = uncertain
 
 
 class Accounts:
     """The users that ``client`` can manage. ``host`` names the server in errors, ``timeout`` (s) bounds each write."""
 
     def __init__(self, client: MongoClient[dict[str, Any]], host: str, timeout: int = 10) -> None:
-        self._client = client
-        self._host = host
-        self._write_concern = {"w": "majority", "wtimeout": timeout * 1000}
+        self.client = client
+        self.host = host
+        self.timeout = timeout
 
     def read(self, keys: Sequence[Key]) -> dict[Key, Account]:
-        """Those of ``keys`` that exist. Raises StrongholdError."""
+        """Those of ``keys`` that exist. Raises ItemError where they may not be read, StrongholdError for the connection."""
         found: dict[Key, Account] = {}
-        with translate(self._host, "read the users"):
-            for start in range(0, len(keys), READ_AT_ONCE):
-                wanted = [{"user": name, "db": database} for database, name in keys[start : start + READ_AT_ONCE]]
-                # Restrictions are shown for exact names only, not for a whole database.
-                answer = self._client.admin.command(
-                    {"usersInfo": wanted, "showCredentials": True, "showAuthenticationRestrictions": True}
-                )
-                found.update({(user["db"], user["user"]): Account.from_document(user) for user in answer["users"]})
+        for start in range(0, len(keys), READ_AT_ONCE):
+            wanted = [{"user": name, "db": database} for database, name in keys[start : start + READ_AT_ONCE]]
+            # Restrictions are shown for exact names only, not for a whole database.
+            command = {"usersInfo": wanted, "showCredentials": True, "showAuthenticationRestrictions": True}
+            users = self._ask("admin", command, "read the users")["users"]
+            found.update({(user["db"], user["user"]): Account.from_document(user) for user in users})
         return found
 
-    def plan(self, users: Sequence[User]) -> tuple[Plan, list[str]]:
-        """The changes that ``users`` need, and warnings. Raises StrongholdError."""
-        stored = self.read([user.key for user in users])
+    def survey(self, keys: Sequence[Key]) -> tuple[dict[Key, Account], dict[Key, ItemError]]:
+        """Those of ``keys`` that exist, and those that cannot be read. Raises StrongholdError for the connection."""
+        found: dict[Key, Account] = {}
+        refused: dict[Key, ItemError] = {}
+        for start in range(0, len(keys), READ_AT_ONCE):
+            page = keys[start : start + READ_AT_ONCE]
+            try:
+                found.update(self.read(page))
+            except ItemError:
+                for key in page:
+                    try:
+                        found.update(self.read([key]))
+                    except ItemError as error:
+                        refused[key] = error
+        return found, refused
 
-        def judge(user: User) -> Decision:
-            return decide(user, stored.get(user.key), self._host)
+    def change(self, database: str, command: Mapping[str, Any], attempt: str) -> None:
+        """Run a command that changes one user, until a majority of the set has it.
 
-        plan = Plan()
-        warnings = []
-        with ThreadPoolExecutor(max_workers=4) as pool:  # PBKDF2 runs outside the interpreter's lock
-            for user, decision in zip(users, pool.map(judge, users)):
-                if decision.warning:
-                    warnings.append(decision.warning)
-                if decision.step:
-                    step = decision.step
-                    plan.add(step.summary, user.title, step.before, step.after, self._action(user, step.summary, step.command))
-        return plan, warnings
+        Raises Outrun, ItemError where the server refuses it, and StrongholdError for the connection.
+        """
+        write_concern = {"w": "majority", "wtimeout": self.timeout * 1000}
+        answer = self._run(database, {**command, "writeConcern": write_concern}, attempt)
+        unconfirmed = answer.get("writeConcernError")
+        if unconfirmed:
+            error = StrongholdError(
+                self.host,
+                attempt,
+                f"the primary did it, but no majority of the set has confirmed it ({unconfirmed.get('errmsg')})",
+                "see mongodb_replicaset_info for the state of the members, then run again",
+            )
+            if unconfirmed.get("code") in STEPPED_DOWN:
+                raise Outrun(error, uncertain=True)
+            raise error
 
-    def _action(self, user: User, attempt: str, command: Any) -> Any:
-        def act() -> None:
-            with translate(self._host, attempt):
-                self._client[user.database].command({**command, "writeConcern": self._write_concern})
+    def _ask(self, database: str, command: Mapping[str, Any], attempt: str) -> dict[str, Any]:
+        """The answer to a command that only reads, by whichever member is the primary by then."""
+        for pause in pauses():
+            try:
+                return self._run(database, command, attempt)
+            except Outrun as outrun:
+                failure = outrun
+            time.sleep(pause)
+        raise failure.error from failure
 
-        return act
+    def _run(self, database: str, command: Mapping[str, Any], attempt: str) -> dict[str, Any]:
+        try:
+            return self.client[database].command(dict(command))
+        except ServerSelectionTimeoutError as error:  # it has waited long enough
+            raise StrongholdError(self.host, attempt, *explain(error)) from error
+        except AutoReconnect as error:
+            told = StrongholdError(self.host, attempt, *explain(error))
+            rejected = isinstance(error, NotPrimaryError) and _code(error) == NOT_WRITABLE_PRIMARY
+            if rejected and self.client.topology_description.topology_type_name == "Single":
+                raise told from error
+            raise Outrun(told, uncertain=not rejected) from error
+        except PyMongoError as error:
+            kind = StrongholdError if _code(error) == AUTHENTICATION_FAILED else ItemError
+            told = kind(self.host, attempt, *self._explain(error, database, command))
+            if _code(error) in OUTRUN:
+                raise Outrun(told) from error
+            raise told from error
+        except (BSONError, OverflowError) as error:
+            raise ItemError(self.host, attempt, f"MongoDB cannot store a value ({error})", "correct it") from error
+
+    def _explain(self, error: PyMongoError, database: str, command: Mapping[str, Any]) -> tuple[str, str]:
+        if _code(error) == ROLE_NOT_FOUND:
+            named = str(getattr(error, "details", {}).get("errmsg", "")).partition("role: ")[2]
+            return f"there is no role {named}", "create the role first, or correct its name and database"
+        if _code(error) == UNAUTHORIZED:
+            missing = self._missing(database, command)
+            if missing:
+                return f"the account in use lacks {' and '.join(missing)}", "log in with an account that may do that"
+        return explain(error)
+
+    def _missing(self, database: str, command: Mapping[str, Any]) -> list[str]:
+        try:
+            answer = self.client.admin.command({"connectionStatus": 1, "showPrivileges": True})
+        except PyMongoError:
+            return []
+        return lacking(needs(command, database), answer["authInfo"]["authenticatedUserPrivileges"])
+
+
+def _code(error: BaseException | None) -> int | None:
+    code = getattr(error, "code", None)
+    return code if code is not None else (getattr(error, "details", None) or {}).get("code")

@@ -1,0 +1,169 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Declared users against stored ones: the one command that leads from the second to the first. Pure.
+
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts import scram
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restrictions import comparable, malformed
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import EXTERNAL, Account, User
+from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import ItemError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import MASK
+
+
+@dataclass(frozen=True)
+class Step:
+    """A change of one user: the database ``command`` that makes it, and what it means. ``command`` carries secrets."""
+
+    summary: str
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+    command: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do about one user: nothing when ``step`` is None. ``warning`` tells what could not be decided."""
+
+    step: Step | None = None
+    warning: str | None = None
+
+
+def decide(user: User, account: Account | None, host: str) -> Decision:
+    """Compare one user with its stored account (None: there is none). Raises ItemError for what cannot be done."""
+    if not user.present:
+        return Decision(_drop(user, account)) if account else Decision()
+    if user.database == EXTERNAL and user.password is not None:
+        reason = "accounts of $external have no password in MongoDB"
+        raise ItemError(host, f"set up {user.title}", reason, "leave the password out")
+    wrong = malformed(user.restrictions or ())
+    if wrong:
+        # mongod's updateUser takes it, and then admits nobody.
+        reason = f"{', '.join(wrong)} in authentication_restrictions is neither an address nor a CIDR block"
+        raise ItemError(host, f"set up {user.title}", reason, "correct it")
+    return _update(user, account, host) if account else Decision(_create(user, host))
+
+
+def password_matches(user: User, account: Account) -> bool | None:
+    """Whether the declared password is the stored one; None when the server does not tell."""
+    if user.password is None or account.credentials is None:
+        return None
+    return scram.matches(account.credentials, user.name, user.password)
+
+
+def _create(user: User, host: str) -> Step:
+    command: dict[str, Any] = {"createUser": user.name, "roles": _role_documents(user.roles or frozenset())}
+    if user.database != EXTERNAL:
+        if user.password is None:
+            raise ItemError(host, f"create {user.title}", "it does not exist and no password is given", "give its password")
+        _require_usable(user, user.mechanisms or {scram.SHA_256}, host)
+        command["pwd"] = user.password
+    if user.mechanisms is not None:
+        command["mechanisms"] = sorted(user.mechanisms)
+    if user.restrictions is not None:
+        command["authenticationRestrictions"] = comparable(user.restrictions)
+    if user.custom_data is not None:
+        command["customData"] = dict(user.custom_data)
+    return Step(f"create {user.title}", None, _declared(user, user.password is not None), command)
+
+
+def _drop(user: User, account: Account) -> Step:
+    return Step(f"drop {user.title}", _stored(account), None, {"dropUser": user.name})
+
+
+def _update(user: User, account: Account, host: str) -> Decision:
+    changes: dict[str, Any] = {}
+    names: list[str] = []
+    warning = None
+
+    if user.password is not None and user.overwrite:
+        same_password = password_matches(user, account)
+        if same_password is None:
+            warning = f"The server does not show the credentials of {user.title}, so its password was left as it is."
+        elif not same_password:
+            names.append("password")
+            mechanisms = user.mechanisms or account.mechanisms
+            _require_usable(user, mechanisms, host)
+            # Without mechanisms, updateUser derives credentials for all that the server offers.
+            changes.update(pwd=user.password, mechanisms=sorted(mechanisms))
+    if user.mechanisms is not None and user.mechanisms != account.mechanisms:
+        names.append("mechanisms")
+        changes["mechanisms"] = sorted(user.mechanisms)
+        if "pwd" not in changes and not user.mechanisms <= account.mechanisms:
+            if not password_matches(user, account):
+                reason = "credentials for a further mechanism are derived from the password, and its present one is not given"
+                raise ItemError(host, f"add a mechanism to {user.title}", reason, "give the password")
+            _require_usable(user, user.mechanisms, host)
+            changes["pwd"] = user.password
+    if user.roles is not None and user.roles != account.roles:
+        names.append("roles")
+        changes["roles"] = _role_documents(user.roles)
+    if user.restrictions is not None and comparable(user.restrictions) != comparable(account.restrictions):
+        names.append("authentication_restrictions")
+        changes["authenticationRestrictions"] = comparable(user.restrictions)
+    if user.custom_data is not None and dict(user.custom_data) != dict(account.custom_data):
+        names.append("custom_data")
+        changes["customData"] = dict(user.custom_data)
+
+    if not names:
+        return Decision(warning=warning)
+    before = _stored(account)
+    after = {**before, **_declared(user, "password" in names)}
+    step = Step(f"update {user.title}: {', '.join(names)}", before, after, {"updateUser": user.name, **changes})
+    return Decision(step, warning)
+
+
+def _require_usable(user: User, mechanisms: frozenset[str] | set[str], host: str) -> None:
+    if scram.SHA_256 not in mechanisms or user.password is None:
+        return
+    try:
+        scram.prepare(user.password)
+    except ValueError:
+        raise ItemError(
+            host,
+            f"set the password of {user.title}",
+            "SCRAM-SHA-256 does not allow it (it is empty, or holds control characters or characters unknown to Unicode 3.2)",
+            "choose another one",
+        ) from None
+
+
+def _declared(user: User, new_password: bool) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    if new_password:
+        shown["password"] = f"{MASK} (new)"
+    if user.roles is not None:
+        shown["roles"] = _role_names(user.roles)
+    if user.restrictions is not None:
+        shown["authentication_restrictions"] = comparable(user.restrictions)
+    if user.mechanisms is not None:
+        shown["mechanisms"] = sorted(user.mechanisms)
+    if user.custom_data is not None:
+        shown["custom_data"] = dict(user.custom_data)
+    return shown
+
+
+def _stored(account: Account) -> dict[str, Any]:
+    return {
+        "password": MASK,
+        "roles": _role_names(account.roles),
+        "authentication_restrictions": comparable(account.restrictions),
+        "mechanisms": sorted(account.mechanisms),
+        "custom_data": dict(account.custom_data),
+    }
+
+
+def _role_documents(roles: frozenset[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"role": role, "db": database} for role, database in sorted(roles)]
+
+
+def _role_names(roles: frozenset[tuple[str, str]]) -> list[str]:
+    return sorted(f"{role}@{database}" for role, database in roles)
