@@ -1,0 +1,109 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Temporary access: until when an account is valid, who granted that, and why. Pure.
+
+It is kept in the account itself, ``customData.stronghold``, beside the mark of the collection's own accounts:
+{valid_until: date, granted_by: str, reason: str, granted_at: date, internal: bool}. BSON dates count milliseconds of UTC;
+a client without ``tz_aware`` shows them without a zone.
+
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+RESERVED = "stronghold"
+INTERNAL = "internal"
+_FIELDS = ("valid_until", "granted_by", "reason", "granted_at")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is declared of a grant."""
+
+    valid_until: datetime
+    granted_by: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What is stored of one; the times are aware, in UTC."""
+
+    valid_until: datetime
+    granted_by: str
+    reason: str
+    granted_at: datetime
+
+    @property
+    def terms(self) -> Terms:
+        return Terms(self.valid_until, self.granted_by, self.reason)
+
+
+def grant_of(custom_data: Mapping[str, Any]) -> Grant | None:
+    """The grant in an account's customData; None where there is none, or none that can be understood."""
+    reserved = _reserved(custom_data)
+    until, at = reserved.get("valid_until"), reserved.get("granted_at")
+    if not isinstance(until, datetime):
+        return None
+    granted_at = _utc(at) if isinstance(at, datetime) else datetime.fromtimestamp(0, timezone.utc)
+    return Grant(_utc(until), str(reserved.get("granted_by", "")), str(reserved.get("reason", "")), granted_at)
+
+
+def is_expired(grant: Grant | Terms, now: datetime) -> bool:
+    """Whether it has ended at ``now``, an aware time."""
+    return grant.valid_until <= now
+
+
+def is_internal(custom_data: Mapping[str, Any]) -> bool:
+    """Whether the account is one of the collection's own, which a purge leaves alone."""
+    return _reserved(custom_data).get(INTERNAL) is True
+
+
+def public(custom_data: Mapping[str, Any]) -> dict[str, Any]:
+    """customData without the reserved key."""
+    return {key: value for key, value in custom_data.items() if key != RESERVED}
+
+
+def with_terms(custom_data: Mapping[str, Any], terms: Terms | None, now: datetime) -> dict[str, Any]:
+    """The reserved part of ``custom_data`` with another grant, from ``now`` on, or with none. The same one is kept."""
+    grant = grant_of(custom_data)
+    reserved = _reserved(custom_data)
+    if terms and grant and grant.terms == terms:
+        return reserved
+    kept = {key: value for key, value in reserved.items() if key not in _FIELDS}
+    if terms is None:
+        return kept
+    values = (terms.valid_until, terms.granted_by, terms.reason, _milliseconds(now))
+    return {**kept, **dict(zip(_FIELDS, values))}
+
+
+def moment(text: str) -> datetime:
+    """A point in time in UTC from ISO 8601. Raises ValueError, also where the zone is missing."""
+    spelled = text[:-1] + "+00:00" if text[-1:] in ("Z", "z") else text
+    try:
+        found = datetime.fromisoformat(spelled)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a time as in ISO 8601, such as 2030-12-31T18:00:00+01:00") from None
+    if found.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone; append Z for UTC, or an offset such as +01:00")
+    return _milliseconds(found)
+
+
+def _reserved(custom_data: Mapping[str, Any]) -> dict[str, Any]:
+    found = custom_data.get(RESERVED)
+    return dict(found) if isinstance(found, Mapping) else {}
+
+
+def _utc(time: datetime) -> datetime:
+    return time.replace(tzinfo=timezone.utc) if time.tzinfo is None else time.astimezone(timezone.utc)
+
+
+def _milliseconds(time: datetime) -> datetime:
+    return _utc(time).replace(microsecond=time.microsecond // 1000 * 1000)
