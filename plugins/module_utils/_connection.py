@@ -17,11 +17,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 
 if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
     from pymongo import MongoClient
 
 try:
@@ -120,6 +119,8 @@ class Login:
 
 def require_pymongo(module: AnsibleModule) -> None:
     """Fail with a hint where PyMongo is missing or older than ``MINIMUM_PYMONGO``."""
+    from ansible.module_utils.basic import missing_required_lib  # noqa: PLC0415 (programs run without it)
+
     needed = "pymongo >= " + ".".join(map(str, MINIMUM_PYMONGO))
     if PYMONGO_IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib(needed), exception=PYMONGO_IMPORT_ERROR)

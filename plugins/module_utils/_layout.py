@@ -10,6 +10,7 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import grp
+import hashlib
 import os
 import platform
 import pwd
@@ -50,14 +51,22 @@ ROOT = Owner(0, 0)
 
 @dataclass(frozen=True)
 class File:
-    """A file to have. ``secret`` keeps its content out of the diff; ``check`` may refuse new content by raising."""
+    """A file to have. ``secret`` keeps its content out of the diff; ``check`` may refuse new text by raising."""
 
     path: Path
-    content: str
+    content: str | bytes
     owner: Owner
     mode: int
     secret: bool = False
     check: Check | None = None
+
+    @property
+    def data(self) -> bytes:
+        return self.content.encode() if isinstance(self.content, str) else self.content
+
+    def shown(self, data: bytes) -> str:
+        """``data``, which is in the file or goes there, for the diff."""
+        return data.decode(errors="replace") if isinstance(self.content, str) else f"SHA-256 {hashlib.sha256(data).hexdigest()}"
 
 
 def plan_directories(plan: Plan, paths: Iterable[Path], owner: Owner, mode: int) -> None:
@@ -75,10 +84,10 @@ def plan_file(plan: Plan, wanted: File) -> None:
     """Have one file with this content, owner and mode. New content passes ``check`` here, before anything changes."""
     actual = _status(wanted.path)
     present = files.read(wanted.path) if actual else None
-    if present is None or present.decode(errors="replace") != wanted.content:
-        if wanted.check:
+    if present != wanted.data:
+        if wanted.check and isinstance(wanted.content, str):
             wanted.check(wanted.content)
-        before, after = ("" if present is None else present.decode(errors="replace")), wanted.content
+        before, after = ("" if present is None else wanted.shown(present)), wanted.shown(wanted.data)
         if wanted.secret:
             before, after = MASK if before else "", f"{MASK} (new)"
         verb = "write" if present is None else "change"
@@ -146,6 +155,6 @@ def _writer(wanted: File) -> Callable[[], None]:
     def write() -> None:
         wanted.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         with files.locked([wanted.path.parent]):
-            files.write(wanted.path, wanted.content.encode(), wanted.mode, wanted.owner.uid, wanted.owner.gid)
+            files.write(wanted.path, wanted.data, wanted.mode, wanted.owner.uid, wanted.owner.gid)
 
     return write

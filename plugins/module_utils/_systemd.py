@@ -44,6 +44,12 @@ class Systemd:
         shown = self._systemctl("show", "--property=NeedDaemonReload", "--value", self.unit)
         return shown.stdout.strip() == "yes"
 
+    def reload_manager(self) -> None:
+        """Have systemd read the files of all units again."""
+        done = self._systemctl("daemon-reload")
+        if done.returncode:
+            raise self.failure("read anew", " ".join(done.stderr.split()) or f"systemctl ended with {done.returncode}")
+
     def start(self) -> None:
         """Start the inactive unit, with its files as they are now."""
         self._run("start")
