@@ -51,7 +51,7 @@ def comparable(restrictions: Iterable[Restriction]) -> list[dict[str, list[str]]
 
 
 def malformed(restrictions: Iterable[Restriction]) -> list[str]:
-    """The addresses that are none. A server stores them with a role, and then refuses every login of its holders."""
+    """The addresses that are none."""
     texts = [text for entry in restrictions for items in entry.values() for text in items]
     return [text for text in texts if not _is_network(text)]
 
