@@ -24,29 +24,29 @@ extends_documentation_fragment:
   - stronghold.mongodb.attributes.planned
   - stronghold.mongodb.login
 options:
-  name:
+  name: &name
     description:
       - Name of the user. For a user with a certificate, its subject as in RFC 2253.
-      - Mutually exclusive with O(users).
+      - One of O(name) and O(users) is required.
     type: str
     aliases: [user]
-  database:
+  database: &database
     description:
       - Database in which the user is defined. V($external) for users with certificates.
     type: str
     default: admin
     aliases: [db]
-  password:
+  password: &password
     description:
       - Password of the user. Needed to create a user outside V($external).
     type: str
-  roles:
+  roles: &roles
     description:
       - Roles of the user, each a name or a dictionary with the keys C(role) and C(db), in any order.
-      - Without C(db) a role is one of O(database), for users of V($external) one of V(admin).
+      - Without C(db) a role is one of the user's database, for users of V($external) one of V(admin).
     type: list
     elements: raw
-  authentication_restrictions:
+  authentication_restrictions: &authentication_restrictions
     description:
       - Where the user may log in from and to, in any order. A client has to satisfy one of the elements.
     type: list
@@ -60,27 +60,47 @@ options:
         description: Addresses or CIDR blocks of the server to which the client connects.
         type: list
         elements: str
-  mechanisms:
+  mechanisms: &mechanisms
     description:
       - SCRAM mechanisms for which the server keeps a credential. Unset on creation means all that the server offers.
-      - To add one to an existing user, its present password is needed in O(password).
+      - To add one to an existing user, its present password is needed too.
     type: list
     elements: str
     choices: [SCRAM-SHA-256, SCRAM-SHA-1]
-  custom_data:
+  custom_data: &custom_data
     description:
-      - Any data to keep with the user.
+      - Any data to keep with the user. The key C(stronghold) in it is reserved for what the other options keep there.
     type: dict
-  state:
+  valid_until: &valid_until
     description:
-      - Whether the user exists.
+      - Until when the user may exist, as in ISO 8601 with a time zone, such as V(2030-12-31T18:00:00+01:00). The role
+        P(stronghold.mongodb.mongodb_accounts#role) removes it at most a minute later and ends what it is doing.
+      - A user whose time has already passed, by the clock of the server, is dropped, or not created, and marked C(expired) in
+        the result.
+      - Unset keeps the limit that is there, empty takes it away.
+    type: str
+  granted_by: &granted_by
+    description:
+      - Who granted access until C(valid_until). Required with it.
+    type: str
+  reason: &reason
+    description:
+      - Why access was granted, such as the number of a ticket. Required with C(valid_until).
+    type: str
+  internal: &internal
+    description:
+      - Whether this is an account of the machinery itself, such as a service account of this collection, which no purge drops.
+    type: bool
+  state: &state
+    description:
+      - Whether the user exists. Dropping a user that has a time limit also ends what it is doing.
     type: str
     choices: [present, absent]
     default: present
-  update_password:
+  update_password: &update_password
     description:
-      - With V(always), the password of an existing user is made to match O(password); it changes only when it differs.
-      - With V(on_create), O(password) is used for new users only.
+      - With V(always), the password of an existing user is made to match the given one; it changes only when it differs.
+      - With V(on_create), the password is used for new users only.
     type: str
     choices: [always, on_create]
     default: always
@@ -91,53 +111,45 @@ options:
     elements: dict
     suboptions:
       name:
-        description: As O(name).
-        type: str
+        <<: *name
+        description:
+          - Name of the user. For a user with a certificate, its subject as in RFC 2253.
         required: true
-        aliases: [user]
-      database:
-        description: As O(database).
-        type: str
-        default: admin
-        aliases: [db]
-      password:
-        description: As O(password).
-        type: str
-      roles:
-        description: As O(roles).
-        type: list
-        elements: raw
-      authentication_restrictions:
-        description: As O(authentication_restrictions).
-        type: list
-        elements: dict
-        suboptions:
-          clientSource:
-            description: As O(authentication_restrictions[].clientSource).
-            type: list
-            elements: str
-          serverAddress:
-            description: As O(authentication_restrictions[].serverAddress).
-            type: list
-            elements: str
-      mechanisms:
-        description: As O(mechanisms).
-        type: list
-        elements: str
-        choices: [SCRAM-SHA-256, SCRAM-SHA-1]
-      custom_data:
-        description: As O(custom_data).
-        type: dict
-      state:
-        description: As O(state).
-        type: str
-        choices: [present, absent]
-        default: present
-      update_password:
-        description: As O(update_password).
-        type: str
-        choices: [always, on_create]
-        default: always
+      database: *database
+      password: *password
+      roles: *roles
+      authentication_restrictions: *authentication_restrictions
+      mechanisms: *mechanisms
+      custom_data: *custom_data
+      valid_until: *valid_until
+      granted_by: *granted_by
+      reason: *reason
+      internal: *internal
+      state: *state
+      update_password: *update_password
+  purge:
+    description:
+      - Whether to drop the users of O(databases) that are not in O(users).
+      - Never dropped are the account in use, those in O(protected), and those that carry O(internal).
+    type: bool
+    default: false
+  databases:
+    description:
+      - Databases that O(purge) looks at; none is implied. Required with it, and used by it alone.
+    type: list
+    elements: str
+  protected:
+    description:
+      - Users that O(purge) leaves alone, each by its name, or by its name, C(@) and its database.
+    type: list
+    elements: str
+    default: []
+notes:
+  - The account in use (O(login_user)) may be among the users. It is changed last, and the module goes on with its new password.
+    Run again with its former one in O(login_password), the module tries the declared one once before it fails, so that the
+    same task can be repeated.
+  - Two controllers may run the same task at once. A user that somebody else changes meanwhile, or a primary that steps down
+    (with O(replica_set)), leads to another look and another decision.
 seealso:
   - module: stronghold.mongodb.mongodb_bootstrap
 """
@@ -175,6 +187,28 @@ EXAMPLES = r"""
           - {role: read, db: shop}
       - name: former
         state: absent
+
+- name: Let a supporter in until the evening
+  stronghold.mongodb.mongodb_user:
+    login_user: admin
+    login_password: "{{ admin_password }}"
+    replica_set: orders
+    name: support-ann
+    password: "{{ support_password }}"
+    roles: [readAnyDatabase]
+    valid_until: "2030-12-31T18:00:00+01:00"
+    granted_by: bob
+    reason: ticket 4711
+
+- name: Have these users in two databases and no others
+  stronghold.mongodb.mongodb_user:
+    login_user: admin
+    login_password: "{{ admin_password }}"
+    replica_set: orders
+    users: "{{ all_users }}"
+    purge: true
+    databases: [admin, shop]
+    protected: [monitoring@admin]
 """
 
 RETURN = r"""
@@ -190,19 +224,25 @@ applied:
   type: list
   elements: str
 users:
-  description: The users of this task in their order.
+  description: The users of this task in their order, then those that were purged.
   returned: success, and failure of some of them
   type: list
   elements: dict
   contains:
     name:
-      description: Name of the user.
+      description: Name of the user. Null for a database whose users could not be listed for O(purge).
       type: str
     database:
       description: Database in which it is defined.
       type: str
     changed:
       description: Whether this user was changed, or in check mode would be.
+      type: bool
+    purged:
+      description: True for a user that was dropped because it is not declared. Missing for others.
+      type: bool
+    expired:
+      description: True for a user that is declared with a time that has passed. Missing for others.
       type: bool
     error:
       description: Why this user could not be made as declared, in one sentence. Missing for those that could.
@@ -212,11 +252,11 @@ users:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.bulk import plan_users
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.purge import Purge
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import Accounts
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import User, user_argument_spec
 from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import (
     Login,
-    connect,
     login_argument_spec,
     require_pymongo,
 )
@@ -225,11 +265,12 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._module import 
 
 def declared_users(module: AnsibleModule) -> list[User]:
     """The users that the task declares; ends the module for a malformed or doubled one."""
-    items = [module.params] if module.params["users"] is None else module.params["users"]
-    try:
-        users = [User.from_params(item) for item in items]
-    except ValueError as error:
-        module.fail_json(msg=f"The option roles cannot be used because {error}.")
+    users = []
+    for item in [module.params] if module.params["users"] is None else module.params["users"]:
+        try:
+            users.append(User.from_params(item))
+        except ValueError as error:
+            module.fail_json(msg=f"The user {item['name']}@{item['database']} cannot be declared so because {error}.")
     titles = [user.title for user in users]
     doubled = sorted({title for title in titles if titles.count(title) > 1})
     if doubled:
@@ -245,17 +286,23 @@ def main() -> None:
             **login_argument_spec(),
             **options,
             "users": {"type": "list", "elements": "dict", "options": element},
+            "purge": {"type": "bool", "default": False},
+            "databases": {"type": "list", "elements": "str"},
+            "protected": {"type": "list", "elements": "str", "default": []},
         },
         mutually_exclusive=[("name", "users")],
         required_one_of=[("name", "users")],
+        required_if=[("purge", True, ("users", "databases"))],
         supports_check_mode=True,
     )
     require_pymongo(module)
     users = declared_users(module)
-    login = Login.from_params(module.params)
-    shown = {user.title: {"name": user.name, "database": user.database} for user in users}
-    with funnel(module), connect(login, "manage users") as client:
-        plan = plan_users(Accounts(client, login.where, login.timeout), users)
+    params = module.params
+    purge = Purge(tuple(params["databases"]), frozenset(params["protected"])) if params["purge"] else None
+    login = Login.from_params(params)
+    declared = next((user.password for user in users if user.key == (login.database, login.user)), None)
+    with funnel(module), Accounts.opened(login, "manage users", declared) as accounts:
+        plan, shown = plan_users(accounts, users, purge)
         finish(module, plan, items=Items("users", shown))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.scram
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, User, roles_of
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 
+NOW = datetime(2030, 6, 1, 12, tzinfo=timezone.utc)
 STORED = Account(
     roles=frozenset({("readWrite", "shop"), ("read", "admin")}),
     restrictions=({"clientSource": ["192.0.2.0/24", "::1"]}, {"serverAddress": ["192.0.2.7"]}),
@@ -39,7 +41,7 @@ SAME = User(
 
 
 def step(user: User, account: Account | None = STORED) -> Step | None:
-    return decide(user, account, "db.example").step
+    return decide(user, account, "db.example", NOW).step
 
 
 def command(user: User, account: Account | None = STORED) -> dict[str, Any]:
@@ -79,7 +81,7 @@ def test_on_create_leaves_another_password_alone() -> None:
 
 
 def test_hidden_credentials_give_a_warning_and_no_answer() -> None:
-    decision = decide(User(name="a", password="new"), replace(STORED, credentials=None), "db.example")
+    decision = decide(User(name="a", password="new"), replace(STORED, credentials=None), "db.example", NOW)
     assert decision.step is None
     assert decision.warning is not None
     assert "user a@admin" in decision.warning

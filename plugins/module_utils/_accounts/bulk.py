@@ -11,50 +11,109 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decision import Decision, Step, decide
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decision import (
+    Decision,
+    Step,
+    decide,
+    user_expired,
+)
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.purge import Purge, undeclared
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import Accounts, Outrun, pauses
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, Key, User
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import ItemError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Change, Instead, Plan
 
 
-def plan_users(accounts: Accounts, users: Sequence[User]) -> Plan:
-    """The changes that ``users`` need. What cannot be is among the plan's failures. Raises StrongholdError."""
-    stored, refused = accounts.survey([user.key for user in users])
-    plan = Plan()
+@dataclass(frozen=True)
+class Target:
+    """One user to be changed on a server, judged at the time ``now``; ``own`` says that it is the account in use."""
 
-    def judge(user: User) -> Decision | ItemError:
+    accounts: Accounts
+    user: User
+    now: datetime
+    own: bool
+
+    def decide(self, account: Account | None) -> Decision:
+        return decide(self.user, account, self.accounts.host, self.now)
+
+    def read(self) -> Account | None:
+        return self.accounts.read([self.user.key]).get(self.user.key)
+
+    def change(self, step: Step) -> Change:
+        return Change(step.summary, self.user.title, step.before, step.after, lambda: carry_out(self, step))
+
+
+def plan_users(accounts: Accounts, users: Sequence[User], purge: Purge | None = None) -> tuple[Plan, dict[str, dict[str, Any]]]:
+    """The changes that ``users`` need, and all that were looked at: subject to {name, database, ...}.
+
+    What cannot be is among the plan's failures. The account in use comes last, so that no other change depends on what
+    becomes of it. Raises StrongholdError for the connection.
+    """
+    plan = Plan(warnings=accounts.warnings)
+    shown: dict[str, dict[str, Any]] = {user.title: {"name": user.name, "database": user.database} for user in users}
+    if purge:
+        users = [*users, *_purged(accounts, purge, users, plan, shown)]
+    now = accounts.now() if any(user.terms for user in users) else datetime.now(timezone.utc)
+    own = _own_key(accounts)
+    targets = [Target(accounts, user, now, user.key == own) for user in sorted(users, key=lambda user: user.key == own)]
+    for target in targets:
+        if user_expired(target.user, now):
+            shown[target.user.title]["expired"] = True
+    _decide_all(targets, plan)
+    return plan, shown
+
+
+def _own_key(accounts: Accounts) -> Key | None:
+    login = accounts.login
+    return (login.database, login.user) if login.user and login.auth_mechanism != "MONGODB-X509" else None
+
+
+def _purged(accounts: Accounts, purge: Purge, users: Sequence[User], plan: Plan, shown: dict[str, dict[str, Any]]) -> list[User]:
+    documents: list[Mapping[str, Any]] = []
+    for database in purge.databases:
         try:
-            return _decide(user, stored, refused, accounts.host)
+            documents.extend(accounts.listed(database))
+        except ItemError as error:
+            subject = f"the users of {database}"
+            plan.failures[subject] = error
+            shown[subject] = {"name": None, "database": database}
+    doomed = undeclared(purge, documents, {user.key for user in users}, accounts.in_use())
+    shown.update({user.title: {"name": user.name, "database": user.database, "purged": True} for user in doomed})
+    return doomed
+
+
+def _decide_all(targets: Sequence[Target], plan: Plan) -> None:
+    if not targets:
+        return
+    stored, refused = targets[0].accounts.survey([target.user.key for target in targets])
+
+    def judge(target: Target) -> Decision | ItemError:
+        key = target.user.key
+        if key in refused:
+            return refused[key]
+        try:
+            return target.decide(stored.get(key))
         except ItemError as error:
             return error
 
     with ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:  # PBKDF2 runs outside the interpreter's lock
-        for user, outcome in zip(users, pool.map(judge, users)):
+        for target, outcome in zip(targets, pool.map(judge, targets)):
             if isinstance(outcome, ItemError):
-                plan.failures[user.title] = outcome
+                plan.failures[target.user.title] = outcome
                 continue
             if outcome.warning:
                 plan.warnings.append(outcome.warning)
             if outcome.step:
-                plan.changes.append(_change(accounts, user, outcome.step))
-    return plan
+                plan.changes.append(target.change(outcome.step))
 
 
-def _decide(user: User, stored: dict[Key, Account], refused: dict[Key, ItemError], host: str) -> Decision:
-    if user.key in refused:
-        raise refused[user.key]
-    return decide(user, stored.get(user.key), host)
-
-
-def _change(accounts: Accounts, user: User, step: Step) -> Change:
-    return Change(step.summary, user.title, step.before, step.after, lambda: carry_out(accounts, user, step))
-
-
-def carry_out(accounts: Accounts, user: User, step: Step) -> Instead | None:
+def carry_out(target: Target, step: Step) -> Instead | None:
     """Make the change, or what has become of it where others change the same user meanwhile.
 
     None when ``step`` itself was made. Raises ItemError and StrongholdError.
@@ -62,18 +121,28 @@ def carry_out(accounts: Accounts, user: User, step: Step) -> Instead | None:
     planned, uncertain = step, False
     for pause in pauses():
         try:
-            accounts.change(user.database, step.command, step.summary)
-            return _instead(accounts, user, step, planned)
+            target.accounts.change(target.user.database, step.command, step.summary)
+            return _made(target, step, planned)
         except Outrun as outrun:
             failure = outrun
         uncertain = uncertain or failure.uncertain
         time.sleep(pause)
-        again = decide(user, accounts.read([user.key]).get(user.key), accounts.host).step
+        if uncertain:
+            _follow_own_password(target, step)
+        again = target.decide(target.read()).step
         if again is None:
-            return _instead(accounts, user, step, planned) if uncertain else Instead()
+            return _made(target, step, planned) if uncertain else Instead()
         step = again
     raise failure.error from failure
 
 
-def _instead(accounts: Accounts, user: User, step: Step, planned: Step) -> Instead | None:
-    return None if step is planned else Instead((_change(accounts, user, step),))
+def _made(target: Target, step: Step, planned: Step) -> Instead | None:
+    _follow_own_password(target, step)
+    if step.ends_sessions:
+        target.accounts.end_sessions(target.user.key)
+    return None if step is planned else Instead((target.change(step),))
+
+
+def _follow_own_password(target: Target, step: Step) -> None:
+    if target.own and "pwd" in step.command and target.user.password is not None:
+        target.accounts.log_in_with(target.user.password)

@@ -11,9 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts import scram
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import (
+    INTERNAL,
+    RESERVED,
+    grant_of,
+    is_expired,
+    is_internal,
+    public,
+    with_terms,
+)
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restrictions import comparable, malformed
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import EXTERNAL, Account, User
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import ItemError
@@ -22,12 +32,16 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import MA
 
 @dataclass(frozen=True)
 class Step:
-    """A change of one user: the database ``command`` that makes it, and what it means. ``command`` carries secrets."""
+    """A change of one user: the database ``command`` that makes it, and what it means. ``command`` carries secrets.
+
+    ``ends_sessions`` tells that what the account is doing has to end with it.
+    """
 
     summary: str
     before: Mapping[str, Any] | None
     after: Mapping[str, Any] | None
     command: Mapping[str, Any] = field(repr=False)
+    ends_sessions: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,9 +52,9 @@ class Decision:
     warning: str | None = None
 
 
-def decide(user: User, account: Account | None, host: str) -> Decision:
+def decide(user: User, account: Account | None, host: str, now: datetime) -> Decision:
     """Compare one user with its stored account (None: there is none). Raises ItemError for what cannot be done."""
-    if not user.present:
+    if not user.present or user_expired(user, now):
         return Decision(_drop(user, account)) if account else Decision()
     if user.database == EXTERNAL and user.password is not None:
         reason = "accounts of $external have no password in MongoDB"
@@ -50,7 +64,12 @@ def decide(user: User, account: Account | None, host: str) -> Decision:
         # mongod's updateUser takes it, and then admits nobody.
         reason = f"{', '.join(wrong)} in authentication_restrictions is neither an address nor a CIDR block"
         raise ItemError(host, f"set up {user.title}", reason, "correct it")
-    return _update(user, account, host) if account else Decision(_create(user, host))
+    return _update(user, account, host, now) if account else Decision(_create(user, host, now))
+
+
+def user_expired(user: User, now: datetime) -> bool:
+    """Whether it is declared with a time that has passed, and so must not be there."""
+    return user.present and user.terms is not None and is_expired(user.terms, now)
 
 
 def password_matches(user: User, account: Account) -> bool | None:
@@ -60,7 +79,7 @@ def password_matches(user: User, account: Account) -> bool | None:
     return scram.matches(account.credentials, user.name, user.password)
 
 
-def _create(user: User, host: str) -> Step:
+def _create(user: User, host: str, now: datetime) -> Step:
     command: dict[str, Any] = {"createUser": user.name, "roles": _role_documents(user.roles or frozenset())}
     if user.database != EXTERNAL:
         if user.password is None:
@@ -71,16 +90,21 @@ def _create(user: User, host: str) -> Step:
         command["mechanisms"] = sorted(user.mechanisms)
     if user.restrictions is not None:
         command["authenticationRestrictions"] = comparable(user.restrictions)
-    if user.custom_data is not None:
-        command["customData"] = dict(user.custom_data)
-    return Step(f"create {user.title}", None, _declared(user, user.password is not None), command)
+    custom_data = _custom_data(user, {}, now)
+    if custom_data or user.custom_data is not None:
+        command["customData"] = custom_data
+    after = {**_declared(user, user.password is not None), **_shown_data(custom_data)}
+    return Step(f"create {user.title}", None, after, command)
 
 
 def _drop(user: User, account: Account) -> Step:
-    return Step(f"drop {user.title}", _stored(account), None, {"dropUser": user.name})
+    grant = user.terms or grant_of(account.custom_data)
+    because = f", whose time ended at {_iso(user.terms.valid_until)}" if user.present and user.terms else ""
+    command = {"dropUser": user.name}
+    return Step(f"drop {user.title}{because}", _stored(account), None, command, ends_sessions=grant is not None)
 
 
-def _update(user: User, account: Account, host: str) -> Decision:
+def _update(user: User, account: Account, host: str, now: datetime) -> Decision:
     changes: dict[str, Any] = {}
     names: list[str] = []
     warning = None
@@ -110,14 +134,15 @@ def _update(user: User, account: Account, host: str) -> Decision:
     if user.restrictions is not None and comparable(user.restrictions) != comparable(account.restrictions):
         names.append("authentication_restrictions")
         changes["authenticationRestrictions"] = comparable(user.restrictions)
-    if user.custom_data is not None and dict(user.custom_data) != dict(account.custom_data):
-        names.append("custom_data")
-        changes["customData"] = dict(user.custom_data)
+    custom_data = _custom_data(user, account.custom_data, now)
+    if custom_data != dict(account.custom_data):
+        names.extend(_changed_data(custom_data, account.custom_data))
+        changes["customData"] = custom_data
 
     if not names:
         return Decision(warning=warning)
     before = _stored(account)
-    after = {**before, **_declared(user, "password" in names)}
+    after = {**_base(account), **_declared(user, "password" in names), **_shown_data(custom_data)}
     step = Step(f"update {user.title}: {', '.join(names)}", before, after, {"updateUser": user.name, **changes})
     return Decision(step, warning)
 
@@ -146,19 +171,67 @@ def _declared(user: User, new_password: bool) -> dict[str, Any]:
         shown["authentication_restrictions"] = comparable(user.restrictions)
     if user.mechanisms is not None:
         shown["mechanisms"] = sorted(user.mechanisms)
-    if user.custom_data is not None:
-        shown["custom_data"] = dict(user.custom_data)
     return shown
 
 
 def _stored(account: Account) -> dict[str, Any]:
+    return {**_base(account), **_shown_data(account.custom_data)}
+
+
+def _base(account: Account) -> dict[str, Any]:
     return {
         "password": MASK,
         "roles": _role_names(account.roles),
         "authentication_restrictions": comparable(account.restrictions),
         "mechanisms": sorted(account.mechanisms),
-        "custom_data": dict(account.custom_data),
     }
+
+
+def _custom_data(user: User, stored: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """All of customData as it is to be: what is declared, what is kept, and the reserved part."""
+    reserved = stored.get(RESERVED)
+    if user.terms or user.unlimited:
+        reserved = with_terms(stored, user.terms, now)
+    if user.internal is not None and user.internal != is_internal(stored):
+        reserved = {key: value for key, value in (reserved or {}).items() if key != INTERNAL}
+        reserved.update({INTERNAL: True} if user.internal else {})
+    kept = public(stored) if user.custom_data is None else dict(user.custom_data)
+    return {**kept, **({RESERVED: reserved} if reserved else {})}
+
+
+def _changed_data(custom_data: Mapping[str, Any], stored: Mapping[str, Any]) -> list[str]:
+    """Names of the options to which the difference belongs."""
+    differences = {
+        "custom_data": public(custom_data) != public(stored),
+        "valid_until": grant_of(custom_data) != grant_of(stored),
+        "internal": is_internal(custom_data) != is_internal(stored),
+    }
+    return [name for name, differs in differences.items() if differs]
+
+
+def _shown_data(custom_data: Mapping[str, Any]) -> dict[str, Any]:
+    """customData for people, in values that JSON has."""
+    shown: dict[str, Any] = {"custom_data": _plain(public(custom_data))}
+    grant = grant_of(custom_data)
+    if grant:
+        shown["grant"] = _plain(vars(grant))
+    if is_internal(custom_data):
+        shown["internal"] = True
+    return shown
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime):
+        return _iso(value)
+    return value if value is None or isinstance(value, (str, bool, int, float)) else str(value)
+
+
+def _iso(time: datetime) -> str:
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _role_documents(roles: frozenset[tuple[str, str]]) -> list[dict[str, str]]:

@@ -9,8 +9,12 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.bulk import carry_out
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decision import Step, decide, password_matches
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.bulk import plan_users
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decision import decide, password_matches
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import Accounts
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, User
 from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login, connect
@@ -39,9 +43,9 @@ def plan_first(server: PrivateServer, login: Login, admin: User, may_start: bool
             return plan, [told]
         if _present(server, admin):
             return plan, []
-    step = decide(admin, None, server.host).step
+    step = decide(admin, None, server.host, datetime.now(timezone.utc)).step
     if step:
-        plan.add(step.summary, admin.title, step.before, step.after, lambda: _create(server, admin, step))
+        plan.add(step.summary, admin.title, step.before, step.after, lambda: _create(server, admin))
     return plan, []
 
 
@@ -67,9 +71,9 @@ def _present(server: PrivateServer, admin: User) -> bool:
     The server starts as a member of no known set, in which it recovers the data of a real member as the service would,
     and writes nothing. A standalone would show, and keep, only what the last checkpoint holds.
     """
-    with server.running(INSPECTION_SET) as endpoint, connect(Login(host=str(endpoint), tls=False), "inspect the data") as client:
-        account = Accounts(client, server.host).read([admin.key]).get(admin.key)
-        belongs_to_set = client.local["system.replset"].find_one() is not None
+    with _private(server, "inspect the data", INSPECTION_SET) as accounts:
+        account = accounts.read([admin.key]).get(admin.key)
+        belongs_to_set = accounts.client.local["system.replset"].find_one() is not None
     return _judge(server, admin, account, belongs_to_set)
 
 
@@ -91,6 +95,17 @@ def _judge(server: PrivateServer, admin: User, account: Account | None, belongs_
     return True
 
 
-def _create(server: PrivateServer, admin: User, step: Step) -> None:
-    with server.running() as endpoint, connect(Login(host=str(endpoint), tls=False), step.summary) as client:
-        carry_out(Accounts(client, server.host), admin, step)
+def _create(server: PrivateServer, admin: User) -> None:
+    with _private(server, f"create {admin.title}") as accounts:
+        plan, _shown = plan_users(accounts, [admin])
+        plan.apply()
+    for error in plan.failures.values():
+        raise error
+
+
+@contextmanager
+def _private(server: PrivateServer, attempt: str, replica_set: str | None = None) -> Iterator[Accounts]:
+    with server.running(replica_set) as endpoint:
+        login = Login(host=str(endpoint), tls=False)
+        with connect(login, attempt) as client:
+            yield Accounts(client, login, server.host)

@@ -10,12 +10,16 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.authority import lacking, needs
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.sessions import kill_sessions
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, Key
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import explain
+from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login, connect, explain
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import ItemError, StrongholdError
 
 if TYPE_CHECKING:
@@ -63,12 +67,72 @@ class Outrun(Exception):
 
 
 class Accounts:
-    """The users that ``client`` can manage. ``host`` names the server in errors, ``timeout`` (s) bounds each write."""
+    """The users that ``client`` can manage, which is logged in by ``login``; ``host`` names the server in errors.
 
-    def __init__(self, client: MongoClient[dict[str, Any]], host: str, timeout: int = 10) -> None:
+    ``warnings`` grows with what could not be done beside a change.
+    """
+
+    def __init__(self, client: MongoClient[dict[str, Any]], login: Login, host: str | None = None) -> None:
         self.client = client
-        self.host = host
-        self.timeout = timeout
+        self.login = login
+        self.host = host or login.where
+        self.warnings: list[str] = []
+        self._enter: Callable[[Login], MongoClient[dict[str, Any]]] | None = None
+
+    @classmethod
+    @contextmanager
+    def opened(cls, login: Login, attempt: str, declared: str | None) -> Iterator[Accounts]:
+        """Connect for a while. ``declared`` is the password that the account in use shall have: the first of two runs may
+        have given it that one, so it is tried where that of ``login`` is refused. Raises StrongholdError.
+        """
+        with ExitStack() as stack:
+
+            def enter(one: Login) -> MongoClient[dict[str, Any]]:
+                return stack.enter_context(connect(one, attempt))
+
+            try:
+                client = enter(login)
+            except StrongholdError as error:
+                if declared in (None, login.password) or _code(error.__cause__) != AUTHENTICATION_FAILED:
+                    raise
+                login = replace(login, password=declared)
+                client = enter(login)
+            accounts = cls(client, login)
+            accounts._enter = enter
+            yield accounts
+
+    def log_in_with(self, password: str) -> None:
+        """Go on with another password of the account in use, unless the server refuses it."""
+        if self._enter is None:
+            return
+        login = replace(self.login, password=password)
+        try:
+            self.client, self.login = self._enter(login), login
+        except StrongholdError as error:
+            if _code(error.__cause__) != AUTHENTICATION_FAILED:
+                raise
+
+    def now(self) -> datetime:
+        """The server's clock, which decides for all that manage its accounts. Raises StrongholdError."""
+        time: datetime = self._ask("admin", {"hello": 1}, "read the server's clock")["localTime"]
+        return time.replace(tzinfo=time.tzinfo or timezone.utc)
+
+    def in_use(self) -> set[Key]:
+        """The accounts as which ``client`` is logged in. Raises StrongholdError."""
+        answer = self._ask("admin", {"connectionStatus": 1}, "find out which account is in use")
+        return {(user["db"], user["user"]) for user in answer["authInfo"]["authenticatedUsers"]}
+
+    def listed(self, database: str) -> list[dict[str, Any]]:
+        """All users of a database as usersInfo shows them, without restrictions and credentials. Raises as ``read`` does."""
+        users: list[dict[str, Any]] = self._ask(database, {"usersInfo": 1}, f"list the users of {database}")["users"]
+        return users
+
+    def end_sessions(self, key: Key) -> None:
+        """End what a dropped account still does; where that fails there is a warning, as the account itself is gone."""
+        try:
+            kill_sessions(self.client, self.login, [key])
+        except StrongholdError as error:
+            self.warnings.append(str(error))
 
     def read(self, keys: Sequence[Key]) -> dict[Key, Account]:
         """Those of ``keys`` that exist. Raises ItemError where they may not be read, StrongholdError for the connection."""
@@ -102,7 +166,7 @@ class Accounts:
 
         Raises Outrun, ItemError where the server refuses it, and StrongholdError for the connection.
         """
-        write_concern = {"w": "majority", "wtimeout": self.timeout * 1000}
+        write_concern = {"w": "majority", "wtimeout": self.login.timeout * 1000}
         answer = self._run(database, {**command, "writeConcern": write_concern}, attempt)
         unconfirmed = answer.get("writeConcernError")
         if unconfirmed:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts import scram
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import RESERVED, Terms, moment
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restrictions import (
     Restrictions,
     declared_restrictions,
@@ -36,6 +37,10 @@ def user_argument_spec() -> dict[str, dict[str, Any]]:
         "mechanisms": {"type": "list", "elements": "str", "choices": list(scram.STRONGEST_FIRST)},
         "custom_data": {"type": "dict"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "valid_until": {"type": "str"},
+        "granted_by": {"type": "str"},
+        "reason": {"type": "str"},
+        "internal": {"type": "bool"},
         "update_password": {"type": "str", "choices": ["always", "on_create"], "default": "always", "no_log": False},
     }
 
@@ -44,7 +49,8 @@ def user_argument_spec() -> dict[str, dict[str, Any]]:
 class User:
     """What is declared of a user; None means keep what is there, empty means clear.
 
-    ``roles`` holds (role, database). ``overwrite`` lets the password of an existing account be changed.
+    ``roles`` holds (role, database). ``overwrite`` lets the password of an existing account be changed. ``terms`` limits its
+    time, ``unlimited`` takes such a limit away. ``internal`` marks an account of the collection itself.
     """
 
     name: str
@@ -54,13 +60,18 @@ class User:
     restrictions: Restrictions | None = None
     mechanisms: frozenset[str] | None = None
     custom_data: Mapping[str, Any] | None = None
+    terms: Terms | None = None
+    unlimited: bool = False
+    internal: bool | None = None
     present: bool = True
     overwrite: bool = True
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> User:
-        """From module parameters of ``user_argument_spec``. Raises ValueError for a malformed role."""
-        mechanisms = params["mechanisms"]
+        """From module parameters of ``user_argument_spec``. Raises ValueError for what cannot be used, as a sentence's end."""
+        mechanisms, custom_data = params["mechanisms"], params["custom_data"]
+        if RESERVED in (custom_data or {}):
+            raise ValueError(f"the key {RESERVED} in custom_data is reserved for valid_until and internal")
         return cls(
             name=params["name"],
             database=params["database"],
@@ -68,7 +79,10 @@ class User:
             roles=None if params["roles"] is None else roles_of(params["roles"], params["database"]),
             restrictions=declared_restrictions(params["authentication_restrictions"]),
             mechanisms=None if mechanisms is None else frozenset(mechanisms),
-            custom_data=params["custom_data"],
+            custom_data=custom_data,
+            terms=_terms(params),
+            unlimited=params["valid_until"] == "",
+            internal=params["internal"],
             present=params["state"] == "present",
             overwrite=params["update_password"] == "always",  # noqa: S105 (a choice, not a password)
         )
@@ -102,6 +116,17 @@ class Account:
             custom_data=document.get("customData") or {},
             credentials=document.get("credentials"),
         )
+
+
+def _terms(params: Mapping[str, Any]) -> Terms | None:
+    until, granted_by, reason = (params[name] for name in ("valid_until", "granted_by", "reason"))
+    if until and granted_by and reason:
+        return Terms(moment(until), granted_by, reason)
+    if until:
+        raise ValueError("valid_until needs granted_by and reason, so that others can see who gave the access and why")
+    if granted_by or reason:
+        raise ValueError("granted_by and reason belong to a valid_until")
+    return None
 
 
 def roles_of(items: Sequence[Any], database: str) -> frozenset[tuple[str, str]]:
