@@ -27,7 +27,6 @@ options:
   name: &name
     description:
       - Name of the user. For a user with a certificate, its subject as in RFC 2253.
-      - One of O(name) and O(users) is required.
     type: str
     aliases: [user]
   database: &database
@@ -106,14 +105,12 @@ options:
     default: always
   users:
     description:
-      - Several users at once, each with the options above.
+      - Several users at once, each with the options above. One of O(name) and O(users) is required.
     type: list
     elements: dict
     suboptions:
       name:
         <<: *name
-        description:
-          - Name of the user. For a user with a certificate, its subject as in RFC 2253.
         required: true
       database: *database
       password: *password
