@@ -71,7 +71,7 @@ class Roles(Accounts):
 
     def custom(self, databases: Iterable[str]) -> list[Key]:
         """All custom roles that are defined in ``databases``."""
-        return [key for database in databases for key in self._beside(database)]
+        return [key for database in sorted(set(databases)) for key in sorted(self._beside(database))]
 
     def holders(self, keys: Collection[Key]) -> dict[Key, set[str]]:
         """Who has each of these roles directly."""
@@ -122,14 +122,15 @@ def needs(command: Mapping[str, Any], database: str) -> set[Need]:
     return needed | ({("revokeRole", "")} if {"roles", "privileges"} & set(command) else set())
 
 
-def plan_roles(server: Roles, declared: Sequence[Role], purge: Sequence[str] = ()) -> Plan:
-    """The changes that ``declared`` needs; custom roles that it does not name are dropped from the databases in ``purge``.
-
-    What cannot be is among the plan's failures. Raises StrongholdError.
-    """
+def surplus_roles(server: Roles, declared: Sequence[Role], databases: Sequence[str]) -> list[Role]:
+    """The custom roles of ``databases`` that are not declared, as roles that are to go."""
     named = {role.key for role in declared}
-    surplus = [Role(name, database, present=False) for database, name in server.custom(purge) if (database, name) not in named]
-    scene = server.scene([*declared, *surplus])
+    return [Role(name, database, present=False) for database, name in server.custom(databases) if (database, name) not in named]
+
+
+def plan_roles(server: Roles, declared: Sequence[Role]) -> Plan:
+    """The changes that ``declared`` needs. What cannot be is among the plan's failures. Raises StrongholdError."""
+    scene = server.scene(declared)
     roles = ordered(scene, server.host)
     holders = server.holders([role.key for role in roles if not role.present and role.key in scene.stored])
     plan = Plan()
