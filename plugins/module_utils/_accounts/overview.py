@@ -1,0 +1,161 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Who has which effective privileges, from when to when and from where: JSON-like results without credentials. Pure.
+
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts import privileges as sets
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.directory import PROBLEM, Document
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import grant_of, is_expired, is_internal, public
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.powers import Holder, superusers
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restrictions import Restriction, comparable, flat
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.roles import title_of
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Key
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which entries to show: those of these databases, with these names; empty means all."""
+
+    databases: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+
+    def includes(self, key: Key) -> bool:
+        return (not self.databases or key[0] in self.databases) and (not self.names or key[1] in self.names)
+
+
+def user_entries(users: Sequence[Document], roles: Sequence[Document], now: datetime, wanted: Wanted) -> list[dict[str, Any]]:
+    """An entry for each wanted user. All users and roles are given, as who commands a superuser is one."""
+    almighty, _roles = superusers([_holder(user, "user") for user in users], [_holder(role, "role") for role in roles])
+    return [_user_entry(user, almighty.get(_key(user, "user"), []), now) for user in _chosen(users, "user", wanted)]
+
+
+def role_entries(users: Sequence[Document], roles: Sequence[Document], wanted: Wanted) -> list[dict[str, Any]]:
+    """An entry for each wanted custom role."""
+    _users, almighty = superusers([_holder(user, "user") for user in users], [_holder(role, "role") for role in roles])
+    held = _held_by(users, roles)
+    return [
+        _role_entry(role, almighty.get(_key(role, "role"), []), held.get(_key(role, "role"), []))
+        for role in _chosen(roles, "role", wanted)
+    ]
+
+
+def _user_entry(user: Document, because: list[str], now: datetime) -> dict[str, Any]:
+    own, custom_data = flat(user.get("authenticationRestrictions")), user.get("customData") or {}
+    grant = grant_of(custom_data)
+    return {
+        "name": user["user"],
+        "database": user["db"],
+        **_common(user, because, [own, *(user.get("inheritedAuthenticationRestrictions") or ())]),
+        "mechanisms": sorted(user.get("mechanisms") or ()),
+        "authentication_restrictions": comparable(own),
+        "grant": grant
+        and {
+            "valid_until": plain(grant.valid_until),
+            "granted_by": grant.granted_by,
+            "reason": grant.reason,
+            "granted_at": plain(grant.granted_at),
+            "expired": is_expired(grant, now),
+        },
+        "internal": is_internal(custom_data),
+        "custom_data": plain(public(custom_data)),
+    }
+
+
+def _role_entry(role: Document, because: list[str], held_by: list[str]) -> dict[str, Any]:
+    return {
+        "name": role["role"],
+        "database": role["db"],
+        **_common(role, because, role.get("inheritedAuthenticationRestrictions") or ()),
+        "privileges": sets.documents(sets.merged(role.get("privileges") or ())),
+        "authentication_restrictions": comparable(flat(role.get("authenticationRestrictions"))),
+        "held_by": held_by,
+    }
+
+
+def _common(document: Document, because: list[str], restrictions: Iterable[Sequence[Restriction]]) -> dict[str, Any]:
+    return {
+        "roles": _references(document["roles"]),
+        "inherited_roles": _references(document.get("inheritedRoles") or ()),
+        "effective_privileges": sets.documents(_effective(document)),
+        "superuser": bool(because),
+        "superuser_because": because,
+        "address_restricted": any(_confines(each) for each in restrictions),
+        "problem": document.get(PROBLEM),
+    }
+
+
+def _confines(restrictions: Sequence[Restriction]) -> bool:
+    """Whether a login has to come from a declared source. It must satisfy one element of the list, all keys of it."""
+    sources = [entry.get("clientSource") or ["::/0"] for entry in restrictions]
+    return bool(sources) and all(_prefix(source) > 0 for listed in sources for source in listed)
+
+
+def _prefix(source: str) -> int:
+    try:
+        return ipaddress.ip_network(source, strict=False).prefixlen
+    except ValueError:
+        return 0
+
+
+def plain(value: Any) -> Any:
+    """What MongoDB stores, as JSON can say it: dates in ISO 8601, everything else that JSON does not know as text."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
+        text = aware.astimezone(timezone.utc).isoformat(timespec="milliseconds" if aware.microsecond else "seconds")
+        return text.replace("+00:00", "Z")
+    if value is None or isinstance(value, (bool, str)) or type(value) is int:
+        return value
+    if isinstance(value, int):  # bson.Int64
+        return int(value)
+    return value if isinstance(value, float) and value - value == 0 else str(value)
+
+
+def _holder(document: Document, noun: str) -> Holder:
+    inherited = document.get("inheritedRoles") or ()
+    return Holder(_key(document, noun), frozenset((role["db"], role["role"]) for role in inherited), _effective(document))
+
+
+def _effective(document: Document) -> sets.Privileges:
+    return sets.merged(document.get("inheritedPrivileges") or ())
+
+
+def _held_by(users: Iterable[Document], roles: Iterable[Document]) -> dict[Key, list[str]]:
+    """Role -> who has it directly."""
+    found: dict[Key, list[str]] = {}
+    for documents, title in ((users, _user_title), (roles, lambda role: title_of(_key(role, "role")))):
+        for document in documents:
+            for role in document["roles"]:
+                found.setdefault((role["db"], role["role"]), []).append(title(document))
+    return found
+
+
+def _user_title(user: Document) -> str:
+    return f"user {user['user']}@{user['db']}"
+
+
+def _chosen(documents: Iterable[Document], noun: str, wanted: Wanted) -> list[Document]:
+    return sorted((each for each in documents if wanted.includes(_key(each, noun))), key=lambda each: _key(each, noun))
+
+
+def _key(document: Document, noun: str) -> Key:
+    return document["db"], document[noun]
+
+
+def _references(roles: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
+    return [{"role": name, "db": database} for database, name in sorted((role["db"], role["role"]) for role in roles)]
