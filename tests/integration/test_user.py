@@ -2,61 +2,56 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# ruff: noqa: S106 (passwords of the tests alone)
+# ruff: noqa: S105, S106 (passwords of the tests alone)
 
-"""mongodb_user against real servers that demand authentication."""
+"""mongodb_user on servers of every kind: the life of an account as Ansible sees it, wide tables of values within this process."""
 
 from __future__ import annotations
 
 import json
 import string
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import pymongo
 import pytest
-from integration.harness import Mongod, mongods, run_module
+from integration.conftest import KINDS, ROOT, Site, served
 
-PORT = 20300
-ADMIN = {"login_user": "root", "login_password": "r00t"}
-TALKATIVE = ("--slowms", "-1", "-vv")
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.bulk import plan_users
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import Accounts
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import User, user_argument_spec
+from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login
+from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Plan
 
-
-@pytest.fixture(scope="module", params=["5.0.4", "6.0.27"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
-    home = tmp_path_factory.mktemp("user")
-    with mongods(home, 1, request.param, "--auth", *TALKATIVE, port=PORT) as (mongod,):
-        with mongod.client() as client:
-            client.admin.command("createUser", "root", pwd="r00t", roles=["root"])
-        yield mongod
+PORT = 21000
 
 
-@pytest.fixture
-def root(server: Mongod) -> Iterator[pymongo.MongoClient[dict[str, Any]]]:
-    with server.client(username="root", password="r00t") as client:
-        yield client
+@pytest.fixture(scope="module", params=KINDS, ids=str)
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, certificates: Path) -> Iterator[Site]:
+    with served(tmp_path_factory.mktemp("user"), request.param, certificates, PORT) as running:
+        yield running
 
 
-def user(server: Mongod, *, check: bool = False, **options: Any) -> dict[str, Any]:
-    where = {"login_host": "127.0.0.1", "login_port": server.port, "tls": False}
-    return run_module("mongodb_user", check=check, **{**where, **ADMIN, **options})
+# For what neither TLS nor a set can change: one server of each version.
+on_plain_servers = pytest.mark.parametrize(
+    "site", [kind for kind in KINDS if not kind.tls and not kind.replica_set], indirect=True, ids=str
+)
 
 
-def stored(root: pymongo.MongoClient[dict[str, Any]], name: str, database: str = "admin") -> dict[str, Any] | None:
-    command = {"usersInfo": {"user": name, "db": database}, "showCredentials": True, "showAuthenticationRestrictions": True}
-    found = root.admin.command(command)["users"]
-    return {key: value for key, value in found[0].items() if not key.startswith("inherited")} if found else None
+def login(site: Site) -> Login:
+    options = {name.removeprefix("login_"): value for name, value in site.login.items()}
+    return Login(**options)
 
 
-def logs_in(server: Mongod, name: str, password: str, database: str = "admin") -> bool:
-    try:
-        with server.client(username=name, password=password, authSource=database) as client:
-            client.admin.command("ping")
-    except pymongo.errors.OperationFailure:
-        return False
-    return True
+def manage(site: Site, users: Sequence[User], *, apply: bool = True) -> Plan:
+    """As the module does it."""
+    with Accounts.opened(login(site), "manage users", None) as accounts:
+        plan, _shown = plan_users(accounts, users)
+        if apply:
+            plan.apply()
+        return plan
 
 
 def unchanged(result: dict[str, Any]) -> bool:
@@ -71,89 +66,87 @@ def one_sentence(result: dict[str, Any]) -> str:
     return str(result["msg"])
 
 
-LIFE = [
-    ({"password": "one", "roles": ["read", {"role": "readWrite", "db": "shop"}]}, "create user u@admin"),
-    ({"password": "one", "roles": [{"role": "readWrite", "db": "shop"}, {"role": "read", "db": "admin"}]}, None),
-    ({}, None),
-    ({"password": "two"}, "update user u@admin: password"),
-    ({"password": "two"}, None),
-    ({"password": "three", "update_password": "on_create"}, None),
-    ({"roles": ["dbAdmin"]}, "update user u@admin: roles"),
-    (
-        {"authentication_restrictions": [{"clientSource": ["127.0.0.1", "10.0.0.0/8"]}, {"serverAddress": ["127.0.0.1"]}]},
-        "update user u@admin: authentication_restrictions",
-    ),
-    ({"authentication_restrictions": [{"serverAddress": ["127.0.0.1/32"]}, {"clientSource": ["10.1.2.3/8", "127.0.0.1"]}]}, None),
-    ({"custom_data": {"team": "shop", "since": {"year": 2026}}}, "update user u@admin: custom_data"),
-    ({"custom_data": {"since": {"year": 2026}, "team": "shop"}}, None),
-    ({"mechanisms": ["SCRAM-SHA-256"]}, "update user u@admin: mechanisms"),
-    ({"password": "four"}, "update user u@admin: password"),
-    ({"mechanisms": ["SCRAM-SHA-256"]}, None),
-    ({"password": "four", "mechanisms": ["SCRAM-SHA-1", "SCRAM-SHA-256"]}, "update user u@admin: mechanisms"),
-    (
-        {"roles": [], "authentication_restrictions": [], "custom_data": {}},
-        "update user u@admin: roles, authentication_restrictions, custom_data",
-    ),
-    ({"state": "absent"}, "drop user u@admin"),
-    ({"state": "absent"}, None),
-]
+def declared(**options: Any) -> User:
+    """As the module understands its options."""
+    spec = user_argument_spec()
+    return User.from_params({**{name: option.get("default") for name, option in spec.items()}, **options})
 
 
-def test_the_life_of_a_user_is_predicted_and_reported_exactly(server: Mongod, root: pymongo.MongoClient[dict[str, Any]]) -> None:
-    for options, change in LIFE:
-        before = stored(root, "u")
-        predicted = user(server, name="u", check=True, **options) if change else None
-        assert stored(root, "u") == before
-        done = user(server, name="u", **options)
-        for key in ("changed", "changes", "diff", "users"):
-            assert predicted is None or predicted[key] == done[key], options
-        assert (done["changes"], done["changed"]) == ([change] if change else [], bool(change)), options
-        assert done["users"] == [{"name": "u", "database": "admin", "changed": bool(change)}]
-        assert (stored(root, "u") == before) is not bool(change)
+def changed(site: Site, change: str, *, as_ansible: bool = False, **options: Any) -> dict[str, Any]:
+    """Predict, see that nothing happened, do it, see that it is what was predicted.
+
+    ``as_ansible`` predicts by another run of the module, too.
+    """
+    before = site.stored("u")
+    plan = manage(site, [declared(name="u", **options)], apply=False)
+    predicted = {"changed": plan.changed, "changes": plan.summaries(), "diff": plan.diff()}
+    if as_ansible:
+        checked = site.user(name="u", check=True, **options)
+        assert {key: checked[key] for key in predicted} == predicted
+    assert site.stored("u") == before
+    done = site.user(name="u", **options)
+    assert (done["changes"], done["changed"]) == ([change], True)
+    assert done["users"] == [{"name": "u", "database": "admin", "changed": True}]
+    assert {key: done[key] for key in predicted} == predicted
+    return done
 
 
-def test_a_new_password_keeps_everything_else(server: Mongod, root: pymongo.MongoClient[dict[str, Any]]) -> None:
-    declared = {
-        "roles": [{"role": "readWrite", "db": "shop"}],
-        "authentication_restrictions": [{"clientSource": ["127.0.0.0/8"]}],
-        "mechanisms": ["SCRAM-SHA-256"],
-        "custom_data": {"a": 1},
+def test_the_life_of_a_user_is_predicted_and_reported_exactly(site: Site) -> None:
+    first = {
+        "password": "Canary-one",
+        "roles": ["read", {"role": "readWrite", "db": "shop"}],
+        "authentication_restrictions": [{"clientSource": ["127.0.0.1", "10.0.0.0/8"]}, {"serverAddress": ["192.0.2.1"]}],
+        "custom_data": {"team": "shop", "since": {"year": 2026}},
     }
-    user(server, name="keeper", password="one", **declared)
-    before = stored(root, "keeper")
-    assert user(server, name="keeper", password="two")["changed"]
-    after = stored(root, "keeper")
+    created = changed(site, "create user u@admin", as_ansible=True, **first)
+    assert created["diff"][0]["after"] == {
+        "password": "******** (new)",
+        "roles": ["read@admin", "readWrite@shop"],
+        "authentication_restrictions": [{"clientSource": ["10.0.0.0/8", "127.0.0.1/32"]}, {"serverAddress": ["192.0.2.1/32"]}],
+        "custom_data": {"team": "shop", "since": {"year": 2026}},
+    }
+    reordered = {
+        **first,
+        "roles": [{"role": "readWrite", "db": "shop"}, {"role": "read", "db": "admin"}],
+        "authentication_restrictions": [{"serverAddress": ["192.0.2.1/32"]}, {"clientSource": ["10.1.2.3/8", "127.0.0.1"]}],
+        "custom_data": {"since": {"year": 2026}, "team": "shop"},
+    }
+    assert unchanged(site.user(name="u", **reordered))
+
+    before = site.stored("u")
+    changed(site, "update user u@admin: password", password="Canary-two")
+    after = site.stored("u")
     assert before is not None
     assert after is not None
-    assert after.pop("credentials") != before.pop("credentials")
-    assert after == before
-    assert logs_in(server, "keeper", "two")
-    assert not logs_in(server, "keeper", "one")
+    assert before.pop("credentials") != after.pop("credentials")
+    assert before == after
+    assert site.logs_in("u", "Canary-two")
+    assert not site.logs_in("u", "Canary-one")
+
+    changed(site, "update user u@admin: roles", roles=["dbAdmin"])
+    assert site.logs_in("u", "Canary-two")
+    with site.root() as root:
+        root.admin.command("updateUser", "u", pwd="strange", roles=["root"])
+    mended = changed(site, "update user u@admin: password, roles", password="Canary-two", roles=["dbAdmin"])
+    assert mended["diff"][0]["before"]["roles"] == ["root@admin"]
+    assert site.logs_in("u", "Canary-two")
+    dropped = changed(site, "drop user u@admin", as_ansible=True, state="absent")
+    assert "Canary" not in json.dumps([created, mended, dropped])
+    assert unchanged(site.user(name="u", state="absent"))
+    log = site.mongod.log()
+    assert "updateUser" in log
+    assert "Canary" not in log
 
 
-def test_drift_behind_ansibles_back_is_seen_and_mended(server: Mongod, root: pymongo.MongoClient[dict[str, Any]]) -> None:
-    declared = {"name": "drift", "password": "right", "roles": ["read"]}
-    user(server, **declared)
-    root.admin.command("updateUser", "drift", pwd="wrong", roles=["root"])
-    assert user(server, **declared)["changes"] == ["update user drift@admin: password, roles"]
-    assert logs_in(server, "drift", "right")
-    assert unchanged(user(server, **declared))
-
-
-def test_an_address_restriction_does_not_fool_the_comparison(server: Mongod) -> None:
-    declared = {"name": "far", "password": "right", "authentication_restrictions": [{"clientSource": ["192.0.2.1"]}]}
-    assert user(server, **declared)["changed"]
-    assert not logs_in(server, "far", "right")
-    assert unchanged(user(server, **declared))
-
-
-ODD = {
-    "ascii": "".join(chr(code) for code in range(32, 127)),
-    "one": "x",
-    "long": (string.ascii_letters + string.digits + "\u00e9") * 9,
+CHARACTERS = "".join(chr(code) for code in range(32, 127))
+LONG = (string.ascii_letters + string.digits + "\u00e9") * 8 + "12345678"
+PASSWORDS = {
+    "ascii": CHARACTERS,
+    "long": LONG,
     "accents": "p\u00e4ssw\u00f6rt \u00a0\u2168\u00ad",
     "greek": "\u03ba\u03bb\u03b5\u03b9\u03b4\u03af",
     "hebrew": "\u05e1\u05d9\u05e1\u05de\u05d4",
+    "kanji": "\u79d8\u5bc6",
     "dotted.name": "a",
     'o\'brien "quoted"': "b",
     "someone@example.org": "c",
@@ -162,107 +155,224 @@ ODD = {
 }
 
 
-def test_odd_names_and_passwords_in_bulk(server: Mongod) -> None:
-    assert len(ODD["long"]) >= 512
-    declared = [
-        {"name": name, "database": database, "password": password}
-        for name, password in ODD.items()
-        for database in ("admin", "odd")
+def test_every_name_and_password_is_known_again(site: Site) -> None:
+    assert len(LONG) == 512
+    users = [User(name, "odd", password) for name, password in PASSWORDS.items()]
+    assert len(manage(site, users).applied) == len(users)
+    for name, password in PASSWORDS.items():
+        assert site.logs_in(name, password, "odd"), name
+    assert manage(site, users, apply=False).changes == []
+    others = [User(name, "odd", password + password[0]) for name, password in PASSWORDS.items()]
+    assert len(manage(site, others, apply=False).changes) == len(users)
+
+
+@on_plain_servers
+def test_each_printable_character_counts(site: Site) -> None:
+    users = [User(f"char{ord(character)}", "characters", character) for character in CHARACTERS]
+    assert len(manage(site, users).applied) == len(CHARACTERS)
+    assert manage(site, users, apply=False).changes == []
+    shifted = [User(user.name, user.database, other.password) for user, other in zip(users, users[1:] + users[:1])]
+    assert len(manage(site, shifted, apply=False).changes) == len(users)
+
+
+def test_roles_in_any_number_order_and_database(site: Site) -> None:
+    fifty = [("read", f"db{index}") for index in range(50)]
+
+    def change(*roles: tuple[str, str]) -> list[str]:
+        return manage(site, [User("fifty", "shop", "x", frozenset(roles))]).applied
+
+    assert change() == ["create user fifty@shop"]
+    assert change(*fifty) == ["update user fifty@shop: roles"]
+    assert change(*fifty[::-1]) == []
+    assert change(*fifty[1:], ("root", "admin")) == ["update user fifty@shop: roles"]
+    assert change() == ["update user fifty@shop: roles"]
+
+
+def test_a_user_with_a_certificate(site: Site) -> None:
+    name = "CN=app,O=Example"
+    assert manage(site, [User(name, "$external", roles=frozenset({("read", "shop")}))]).applied == [
+        f"create user {name}@$external"
     ]
-    created = user(server, users=declared)
-    assert len(created["changes"]) == len(declared)
-    assert [entry["changed"] for entry in created["users"]] == [True] * len(declared)
-    for name, password in ODD.items():
-        assert logs_in(server, name, password, "odd"), name
-    assert unchanged(user(server, users=declared))
-    altered = [{**entry, "password": entry["password"] + entry["password"][0]} for entry in declared[:-1]] + declared[-1:]
-    predicted = user(server, users=altered, check=True)
-    assert [entry["changed"] for entry in predicted["users"]] == [True] * (len(declared) - 1) + [False]
+    assert manage(site, [User(name, "$external", roles=frozenset({("read", "shop")}))]).changes == []
+    assert manage(site, [User(name, "$external", roles=frozenset())]).applied == [f"update user {name}@$external: roles"]
+    with_password = manage(site, [User(name, "$external", "x")])
+    assert "leave the password out" in str(with_password.failures[f"user {name}@$external"])
+    if site.kind.tls:
+        as_app = {"tlsCertificateKeyFile": str(site.certificates / "app.pem"), "authMechanism": "MONGODB-X509"}
+        with site.client(**as_app) as client:
+            answer = client.admin.command("connectionStatus")["authInfo"]["authenticatedUsers"]
+        assert answer == [{"user": name, "db": "$external"}]
+    assert manage(site, [User(name, "$external", present=False)]).applied == [f"drop user {name}@$external"]
 
 
-def test_each_printable_character_counts(server: Mongod) -> None:
-    declared = [{"name": f"char{ord(char)}", "password": char} for char in ODD["ascii"]]
-    user(server, users=declared)
-    assert unchanged(user(server, users=declared, check=True))
-    shifted = [{**entry, "password": other["password"]} for entry, other in zip(declared, declared[1:] + declared[:1])]
-    assert len(user(server, users=shifted, check=True)["changes"]) == len(declared)
+def test_the_administrator_changes_its_own_password(site: Site) -> None:
+    """Among others, then once more by the same task."""
+    others = [{"name": "before", "password": "x"}, {"name": "after", "password": "x"}]
+    task = {"users": [others[0], {"name": "root", "password": "Canary-next"}, others[1]]}
+    try:
+        done = site.user(**task)
+        assert done["changes"] == ["create user before@admin", "create user after@admin", "update user root@admin: password"]
+        assert [entry["changed"] for entry in done["users"]] == [True, True, True]
+        assert not site.logs_in("root", ROOT["login_password"])
+        assert unchanged(site.user(**task))
+    finally:
+        with site.client(username="root", password="Canary-next") as client:
+            client.admin.command("updateUser", "root", pwd=ROOT["login_password"])
 
 
-def test_fifty_roles_in_any_order(server: Mongod) -> None:
-    roles = [{"role": "read", "db": f"db{index}"} for index in range(50)]
-    assert user(server, name="fifty", password="x", roles=roles)["changed"]
-    assert unchanged(user(server, name="fifty", roles=roles[::-1]))
-    assert user(server, name="fifty", roles=roles[1:])["changes"] == ["update user fifty@admin: roles"]
+@on_plain_servers
+def test_the_declared_password_is_tried_for_the_account_in_use_alone(site: Site) -> None:
+    with site.root() as root:
+        root.admin.command("createUser", "second", pwd="s3cond", roles=["root"])
+    wrong = {"login_user": "second", "login_password": "wrong"}
+    assert unchanged(site.user(name="second", password="s3cond", **wrong))
+    for user in ({"name": "third", "password": "s3cond"}, {"name": "second", "password": "neither"}, {"name": "second"}):
+        assert "check login_user, login_password" in one_sentence(site.user(**user, **wrong))
 
 
-def test_users_with_certificates(server: Mongod, root: pymongo.MongoClient[dict[str, Any]]) -> None:
-    declared = {"name": "CN=app,O=Example", "database": "$external", "roles": [{"role": "read", "db": "shop"}]}
-    assert user(server, **declared)["changed"]
-    assert unchanged(user(server, **declared))
-    assert user(server, **{**declared, "roles": ["root"]})["changed"]
-    found = stored(root, "CN=app,O=Example", "$external")
-    assert found is not None
-    assert found["roles"] == [{"role": "root", "db": "admin"}]
-    assert "leave the password out" in one_sentence(user(server, **declared, password="x"))
+def test_what_cannot_be_is_said_and_the_rest_is_done(site: Site) -> None:
+    with site.root() as root:
+        root.shop.command("createUser", "clerk", pwd="cl3rk", roles=["userAdmin"])
+    users = [
+        {"name": "kept1", "database": "shop", "password": "s3cret"},
+        {"name": "lost1", "database": "shop", "password": "s3cret", "roles": ["nope"]},
+        {"name": "lost2", "database": "shop"},
+        {"name": "lost3", "database": "shop", "password": "s3cret", "authentication_restrictions": [{"clientSource": ["here"]}]},
+        {"name": "lost4", "password": "s3cret"},
+        {"name": "lost5", "database": "shop", "password": "s3cret", "roles": [{"role": "read", "db": "other"}]},
+        {"name": "lost6", "database": "shop", "password": "\u0007"},
+        {"name": "kept2", "database": "shop", "password": "s3cret", "roles": ["read"]},
+    ]
+    clerk = {"login_user": "clerk", "login_password": "cl3rk", "login_database": "shop"}
+    failed = site.user(users=users, **clerk)
+    assert one_sentence(failed).count("user lost") == 6
+    assert "could not manage 6 of 8 users because of user lost" in failed["msg"]
+    assert (failed["changed"], failed["applied"]) == (True, ["create user kept1@shop", "create user kept2@shop"])
+    assert [entry["changed"] for entry in failed["users"]] == [True, *[False] * 6, True]
+    reasons = [entry.get("error", "") for entry in failed["users"]]
+    expected = [
+        "",
+        "there is no role nope@shop",
+        "no password is given",
+        "here in authentication_restrictions is neither an address nor a CIDR block",
+        "the account in use lacks viewUser on admin",
+        "the account in use lacks grantRole on other",
+        "SCRAM-SHA-256 does not allow it",
+        "",
+    ]
+    assert all(part in reason for part, reason in zip(expected, reasons)), reasons
+    assert site.logs_in("kept2", "s3cret", "shop")
+    assert "s3cret" not in json.dumps(failed)
 
 
-def test_failures_are_one_sentence(server: Mongod, root: pymongo.MongoClient[dict[str, Any]]) -> None:
-    assert "check login_user, login_password" in one_sentence(user(server, name="n", password="s3cret", login_password="wrong"))
-    assert "a role does not exist" in one_sentence(user(server, name="n", password="s3cret", roles=["nope"]))
-    assert "give its password" in one_sentence(user(server, name="n"))
-    malformed = [{"clientSource": ["nowhere"]}]
-    assert "does not accept a value" in one_sentence(
-        user(server, name="n", password="s3cret", authentication_restrictions=malformed)
+@on_plain_servers
+def test_a_single_user_fails_with_its_own_sentence(site: Site) -> None:
+    lost = site.user(name="lost", password="s3cret", roles=["nope"])
+    assert "could not create user lost@admin because there is no role nope@admin; create the role first" in one_sentence(lost)
+    assert (lost["changed"], lost["users"][0]["changed"]) == (False, False)
+
+
+@on_plain_servers
+def test_check_mode_fails_for_those_that_cannot_be_and_predicts_the_others(site: Site) -> None:
+    users = [{"name": "fine", "password": "s3cret"}, {"name": "lost"}]
+    predicted = site.user(users=users, check=True)
+    assert "could not manage 1 of 2 users because of user lost@admin (it does not exist and no password" in one_sentence(
+        predicted
     )
-    root.admin.command("createUser", "weak", pwd="w3ak", roles=["read"])
-    weak = user(server, name="n", password="s3cret", login_user="weak", login_password="w3ak")
-    assert "lacks the privilege" in one_sentence(weak)
-    assert stored(root, "n") is None
+    assert (predicted["changes"], predicted["applied"]) == (["create user fine@admin"], [])
+    assert site.stored("fine") is None
 
 
-def test_unreachable_server_ends_within_its_timeout() -> None:
-    nowhere = Mongod(Path("/nonexistent"), PORT + 9)
-    begin = time.monotonic()
-    assert "nothing listens there" in one_sentence(user(nowhere, name="n", login_timeout=2))
-    assert time.monotonic() - begin < 10
-
-
-def test_a_failure_in_bulk_tells_what_was_applied(server: Mongod) -> None:
-    declared = [{"name": "bulk1", "password": "x"}, {"name": "bulk2", "password": "x", "roles": ["nope"]}]
-    failed = user(server, users=declared)
-    assert "could not create user bulk2@admin" in one_sentence(failed)
-    assert (failed["changed"], failed["applied"]) == (True, ["create user bulk1@admin"])
-
-
-def test_one_declaration_per_user(server: Mongod) -> None:
-    assert "more than once: user a@admin" in user(server, users=[{"name": "a"}, {"name": "b"}, {"name": "a"}])["msg"]
-
-
-def test_no_secret_in_results_or_log(server: Mongod) -> None:
-    outputs = [
-        user(server, name="canary", password="Canary-1"),
-        user(server, name="canary", password="Canary-2", check=True),
-        user(server, users=[{"name": "canary", "password": "Canary-2"}]),
-        user(server, name="canary", password="Canary-2", roles=["nope"]),
+def test_two_controllers_at_once_end_alike_and_count_each_change_once(site: Site) -> None:
+    """The second has decided by what it saw before the first one acted."""
+    with site.root() as root:
+        root.admin.command("createUser", "gone", pwd="x", roles=[])
+        root.admin.command("createUser", "same", pwd="x", roles=[])
+        root.admin.command("createUser", "less", pwd="x", roles=["read"])
+    users = [
+        User("new", password="one", roles=frozenset({("read", "admin")})),
+        User("gone", present=False),
+        User("same", password="two"),
+        User("less", password="x", roles=frozenset()),
     ]
-    assert [output.get("changed") for output in outputs] == [True, True, True, False]
-    assert "Canary-" not in json.dumps(outputs)
-    log = server.log()
-    assert "updateUser" in log
-    assert "Canary-" not in log
+    with Accounts.opened(login(site), "test", None) as first, Accounts.opened(login(site), "test", None) as second:
+        plans = [plan_users(accounts, users)[0] for accounts in (first, second)]
+        assert [len(plan.changes) for plan in plans] == [4, 4]
+        for plan in plans:
+            plan.apply()
+            assert plan.failures == {}
+    assert plans[0].applied == [
+        "create user new@admin",
+        "drop user gone@admin",
+        "update user same@admin: password",
+        "update user less@admin: roles",
+    ]
+    assert plans[1].applied == ["update user same@admin: password", "update user less@admin: roles"]  # these it did once more
+    assert [change.subject for change in plans[1].changes] == ["user same@admin", "user less@admin"]
+    assert site.logs_in("new", "one")
+    assert site.logs_in("same", "two")
+    assert manage(site, users).changes == []
 
 
-def test_the_primary_is_found_from_any_member(tmp_path: Path) -> None:
-    with mongods(tmp_path, 3, "6.0.27", "--replSet", "rs", port=PORT + 10) as members:
-        with members[0].client() as client:
-            hosts = [{"_id": index, "host": member.address, "priority": 2 - bool(index)} for index, member in enumerate(members)]
-            client.admin.command("replSetInitiate", {"_id": "rs", "members": hosts})
-        with pymongo.MongoClient(members[0].address, replicaSet="rs") as client:
-            client.admin.command("ping", read_preference=pymongo.ReadPreference.PRIMARY)
-            primary = client.primary
-            assert primary is not None
-        other = next(member for member in members if member.port != primary[1])
-        declared = {"name": "u", "password": "s3cret", "login_user": None, "login_password": None}
-        assert "name the set in replica_set" in one_sentence(user(other, **declared))
-        assert user(other, **declared, replica_set="rs")["changed"]
-        assert unchanged(user(other, **declared, replica_set="rs"))
+def test_a_user_changed_and_one_dropped_meanwhile_are_decided_anew(site: Site) -> None:
+    users = [User("other", password="mine"), User("back", password="mine", roles=frozenset({("read", "admin")}))]
+    with site.root() as root, Accounts.opened(login(site), "test", None) as accounts:
+        root.admin.command("createUser", "back", pwd="theirs", roles=[])
+        plan, _shown = plan_users(accounts, users)
+        root.admin.command("createUser", "other", pwd="theirs", roles=["read"])
+        root.admin.command("dropUser", "back")
+        plan.apply()
+    assert plan.applied == ["update user other@admin: password", "create user back@admin"]
+    assert plan.diff()[0]["before"]["roles"] == ["read@admin"]
+    assert site.logs_in("other", "mine")
+    assert site.logs_in("back", "mine")
+
+
+@on_plain_servers
+def test_a_secret_is_in_no_argument_result_or_log(site: Site) -> None:
+    """Of the module while it runs, of its answers, of the server."""
+    secret = "Canary-everywhere"
+    seen: set[bytes] = set()
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.is_set():
+            for process in [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]:
+                for name in ("cmdline", "environ"):
+                    try:
+                        seen.add((process / name).read_bytes())
+                    except OSError:
+                        continue
+            time.sleep(0.01)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        results = [
+            site.user(name="canary", password=secret),
+            site.user(
+                users=[{"name": "canary", "password": f"{secret}-2"}, {"name": "lost", "password": secret, "roles": ["nope"]}]
+            ),
+        ]
+    finally:
+        over.set()
+        watcher.join()
+    assert [result["changed"] for result in results] == [True, True]
+    assert any(b"modules.mongodb_user" in words for words in seen)
+    assert [words for words in seen if b"Canary-" in words] == []
+    assert "Canary-" not in json.dumps(results)
+    assert "Canary-" not in site.mongod.log()
+    assert site.logs_in("canary", f"{secret}-2")
+
+
+def test_credentials_that_are_not_shown_give_a_warning_and_keep_the_password(site: Site) -> None:
+    """Such an account comes from a server too old for SCRAM, or from a dump that left its credentials out."""
+    with site.root() as root:
+        root.admin.command("createUser", "writer", pwd="x", roles=["restore"])
+        root.admin.command("createUser", "hidden", pwd="x", roles=["read"])
+        with site.client(username="writer", password="x") as writer:
+            writer.admin["system.users"].update_one({"user": "hidden"}, {"$unset": {"credentials": 1}})
+        root.admin.command("invalidateUserCache")
+    plan = manage(site, [User("hidden", password="y", roles=frozenset())])
+    assert plan.applied == ["update user hidden@admin: roles"]
+    assert plan.warnings == ["The server does not show the credentials of user hidden@admin, so its password was left as it is."]
