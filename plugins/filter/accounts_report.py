@@ -1,0 +1,14 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.report import accounts_report
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Any]:
+        return {"accounts_report": accounts_report}
