@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from pymongo import MongoClient
 
 with suppress(ImportError):  # the module that ships the program tells the user, by require_pymongo
+    import pymongo
     from pymongo.errors import OperationFailure
 
 ATTEMPT = "remove expired accounts"
+TURNS = 3  # times the login's timeout that everything after the login may take together
 USER_NOT_FOUND = 11  # src/mongo/base/error_codes.yml
 
 
@@ -77,7 +79,7 @@ def expire(login: Login, tell: Callable[[str], object]) -> list[StrongholdError]
     if not leads and not hello.get("secondary"):
         return []
     failures: list[StrongholdError] = []
-    with connect(login, ATTEMPT) as client:
+    with connect(login, ATTEMPT) as client, pymongo.timeout(TURNS * login.timeout):
         if leads:
             _remove_due(client, login, tell, failures)
         with _noted(failures):

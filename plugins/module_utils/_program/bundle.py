@@ -18,7 +18,6 @@ import io
 import platform
 import zipfile
 from collections.abc import Iterator, Mapping
-from importlib.abc import InspectLoader
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 
@@ -67,11 +66,12 @@ def _is_module(name: str) -> bool:
 
 def _source(name: str) -> str:
     spec = importlib.util.find_spec(name)
-    source = spec.loader.get_source(name) if spec and isinstance(spec.loader, InspectLoader) else None
+    get_source = getattr(spec and spec.loader, "get_source", None)  # of importlib.abc.InspectLoader, which zipimport is not
+    source = get_source(name) if get_source else None
     if source is None:
         reason, remedy = f"the source of {name} is not at hand", "install the collection with its sources"
         raise StrongholdError(platform.node(), "build the program", reason, remedy)
-    return source
+    return str(source)
 
 
 def _archive(files: Mapping[str, str]) -> bytes:
