@@ -12,18 +12,16 @@ import json
 import string
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.conftest import KINDS, ROOT, Site, served
+from integration.sites import KINDS, ROOT, Site, declared, login, manage, one_sentence, served, unchanged
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.bulk import plan_users
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import Accounts
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import User, user_argument_spec
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login
-from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Plan
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import User
 
 PORT = 21000
 
@@ -38,38 +36,6 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 on_plain_servers = pytest.mark.parametrize(
     "site", [kind for kind in KINDS if not kind.tls and not kind.replica_set], indirect=True, ids=str
 )
-
-
-def login(site: Site) -> Login:
-    options = {name.removeprefix("login_"): value for name, value in site.login.items()}
-    return Login(**options)
-
-
-def manage(site: Site, users: Sequence[User], *, apply: bool = True) -> Plan:
-    """As the module does it."""
-    with Accounts.opened(login(site), "manage users", None) as accounts:
-        plan, _shown = plan_users(accounts, users)
-        if apply:
-            plan.apply()
-        return plan
-
-
-def unchanged(result: dict[str, Any]) -> bool:
-    return not result.get("failed") and result["changed"] is False
-
-
-def one_sentence(result: dict[str, Any]) -> str:
-    assert result["failed"]
-    assert result["msg"].count("\n") == 0
-    assert "Traceback" not in json.dumps(result)
-    assert {"host", "attempt", "reason", "remedy"} <= set(result)
-    return str(result["msg"])
-
-
-def declared(**options: Any) -> User:
-    """As the module understands its options."""
-    spec = user_argument_spec()
-    return User.from_params({**{name: option.get("default") for name, option in spec.items()}, **options})
 
 
 def changed(site: Site, change: str, *, as_ansible: bool = False, **options: Any) -> dict[str, Any]:
