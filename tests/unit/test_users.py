@@ -17,10 +17,11 @@ import pytest
 from unit.test_scram import PLAIN
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decision import Step, decide
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import Terms
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restrictions import comparable
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.scram import SHA_1, SHA_256
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, User, roles_of
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import ItemError, StrongholdError
 
 NOW = datetime(2030, 6, 1, 12, tzinfo=timezone.utc)
 STORED = Account(
@@ -149,3 +150,81 @@ def test_roles_take_the_users_database_and_external_users_admin() -> None:
 def test_a_malformed_role_is_named(item: Any) -> None:
     with pytest.raises(ValueError, match="a role is a name"):
         roles_of([item], "admin")
+
+
+TERMS = Terms(NOW + timedelta(days=1), "ann", "ticket 7")
+GRANT = {"valid_until": TERMS.valid_until, "granted_by": "ann", "reason": "ticket 7", "granted_at": NOW - timedelta(days=1)}
+GRANTED = replace(STORED, custom_data={"team": "shop", "stronghold": GRANT})
+
+
+def test_a_grant_is_kept_by_those_who_do_not_mention_it() -> None:
+    assert step(User(name="a"), GRANTED) is None
+    assert step(User(name="a", custom_data={"team": "shop"}), GRANTED) is None
+    assert command(User(name="a", custom_data={}), GRANTED)["customData"] == {"stronghold": GRANT}
+
+
+def test_the_same_grant_is_no_change_and_another_one_keeps_the_custom_data() -> None:
+    assert step(User(name="a", terms=TERMS), GRANTED) is None
+    changed = step(User(name="a", terms=replace(TERMS, reason="ticket 8")), GRANTED)
+    assert changed is not None
+    assert changed.summary == "update user a@admin: valid_until"
+    assert changed.command["customData"] == {"team": "shop", "stronghold": {**GRANT, "reason": "ticket 8", "granted_at": NOW}}
+    assert json.loads(json.dumps(changed.after))["grant"]["granted_at"] == "2030-06-01T12:00:00.000Z"
+
+
+def test_a_grant_is_taken_away() -> None:
+    changed = step(User(name="a", unlimited=True), GRANTED)
+    assert changed is not None
+    assert changed.command == {"updateUser": "a", "customData": {"team": "shop"}}
+    assert changed.before is not None
+    assert "grant" in changed.before
+    assert changed.after is not None
+    assert "grant" not in changed.after
+    assert step(User(name="a", unlimited=True)) is None
+
+
+@pytest.mark.parametrize("end", [NOW, NOW - timedelta(days=1)])
+def test_whose_time_has_passed_is_dropped_or_not_created(end: datetime) -> None:
+    user = User(name="a", terms=replace(TERMS, valid_until=end))
+    dropped = step(user)
+    assert dropped is not None
+    assert (dropped.command, dropped.ends_sessions) == ({"dropUser": "a"}, True)
+    assert "whose time ended at 20" in dropped.summary
+    assert step(user, None) is None
+
+
+def test_only_who_had_a_limit_loses_its_sessions() -> None:
+    gone = User(name="a", present=False)
+    assert [found.ends_sessions for found in (step(gone), step(gone, GRANTED)) if found] == [False, True]
+
+
+def test_internal_accounts_are_marked_and_unmarked() -> None:
+    marked = command(User(name="a", internal=True))["customData"]
+    assert marked == {"team": "shop", "stronghold": {"internal": True}}
+    account = replace(STORED, custom_data=marked)
+    assert step(User(name="a", internal=True, custom_data={"team": "shop"}), account) is None
+    assert command(User(name="a", internal=False), account)["customData"] == {"team": "shop"}
+    assert command(User(name="a", terms=TERMS), account)["customData"]["stronghold"]["internal"] is True
+
+
+def test_values_that_json_lacks_are_shown_as_text() -> None:
+    account = replace(STORED, custom_data={"at": NOW, "raw": b"x", "deep": [{"at": NOW.replace(tzinfo=None)}]})
+    dropped = step(User(name="a", present=False), account)
+    assert dropped is not None
+    assert dropped.before is not None
+    assert json.loads(json.dumps(dropped.before["custom_data"]))["at"] == "2030-06-01T12:00:00.000Z"
+
+
+@pytest.mark.parametrize("address", ["here", "10.0.0.0/33", "10.0.0.256"])
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    user = User(name="a", password="x", restrictions=({"clientSource": ["127.0.0.1", address]},))
+    for account in (None, STORED):
+        with pytest.raises(ItemError, match=f"{address} in authentication_restrictions is neither"):
+            step(user, account)
+
+
+def test_an_empty_restriction_is_refused() -> None:
+    """The server takes it, and then admits nobody."""
+    for entry in ({}, {"clientSource": []}):
+        with pytest.raises(ItemError, match="names no address"):
+            step(User(name="a", restrictions=(entry,)))

@@ -59,11 +59,7 @@ def decide(user: User, account: Account | None, host: str, now: datetime) -> Dec
     if user.database == EXTERNAL and user.password is not None:
         reason = "accounts of $external have no password in MongoDB"
         raise ItemError(host, f"set up {user.title}", reason, "leave the password out")
-    wrong = malformed(user.restrictions or ())
-    if wrong:
-        # mongod's updateUser takes it, and then admits nobody.
-        reason = f"{', '.join(wrong)} in authentication_restrictions is neither an address nor a CIDR block"
-        raise ItemError(host, f"set up {user.title}", reason, "correct it")
+    _require_addresses(user, host)
     return _update(user, account, host, now) if account else Decision(_create(user, host, now))
 
 
@@ -145,6 +141,17 @@ def _update(user: User, account: Account, host: str, now: datetime) -> Decision:
     after = {**_base(account), **_declared(user, "password" in names), **_shown_data(custom_data)}
     step = Step(f"update {user.title}: {', '.join(names)}", before, after, {"updateUser": user.name, **changes})
     return Decision(step, warning)
+
+
+def _require_addresses(user: User, host: str) -> None:
+    """mongod's updateUser takes anything here, and then admits nobody."""
+    attempt, option = f"set up {user.title}", "authentication_restrictions"
+    wrong = malformed(user.restrictions or ())
+    if wrong:
+        reason = f"{', '.join(wrong)} in {option} is neither an address nor a CIDR block"
+        raise ItemError(host, attempt, reason, "correct it")
+    if any(not entry or not all(entry.values()) for entry in user.restrictions or ()):
+        raise ItemError(host, attempt, f"an element of {option} names no address", "leave it out, or name one")
 
 
 def _require_usable(user: User, mechanisms: frozenset[str] | set[str], host: str) -> None:
