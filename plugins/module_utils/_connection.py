@@ -165,6 +165,7 @@ def _client(login: Login) -> MongoClient[dict[str, Any]]:
         "serverSelectionTimeoutMS": milliseconds,
         "connectTimeoutMS": milliseconds,
         "directConnection": login.replica_set is None,
+        "serverMonitoringMode": "poll",  # one connection to watch the server, not two, for the moments that a client lives
         "retryWrites": True,
     }
     if login.replica_set is not None:

@@ -73,26 +73,41 @@ def expire(login: Login, tell: Callable[[str], object]) -> list[StrongholdError]
     Privileges: viewUser and dropUser on any database, viewUser on the cluster, and those of ``kill_sessions``.
     Returns what failed while the rest was done. Raises StrongholdError where nothing could be.
     """
-    with connect(login.anonymous(), ATTEMPT) as client:
-        hello = client.admin.command("hello")
-    leads = hello["isWritablePrimary"]
-    if not leads and not hello.get("secondary"):
+    try:
+        with connect(login, ATTEMPT) as client, pymongo.timeout(TURNS * login.timeout):
+            return _serve(client, login, tell)
+    except StrongholdError:
+        with connect(login.anonymous(), ATTEMPT) as client:
+            if _holds_data(client.admin.command("hello")):
+                raise
         return []
+
+
+def _holds_data(hello: Mapping[str, Any]) -> bool:
+    return bool(hello["isWritablePrimary"] or hello.get("secondary"))
+
+
+def _serve(client: MongoClient[dict[str, Any]], login: Login, tell: Callable[[str], object]) -> list[StrongholdError]:
     failures: list[StrongholdError] = []
-    with connect(login, ATTEMPT) as client, pymongo.timeout(TURNS * login.timeout):
-        if leads:
-            _remove_due(client, login, tell, failures)
+    with translate(login.where, ATTEMPT):
+        hello = client.admin.command("hello")
+    if hello["isWritablePrimary"]:
+        _remove_due(client, login, _utc(hello["localTime"]), tell, failures)
+    if _holds_data(hello):
         with _noted(failures):
             kill_orphans(client, login.where)
     return failures
 
 
 def _remove_due(
-    client: MongoClient[dict[str, Any]], login: Login, tell: Callable[[str], object], failures: list[StrongholdError]
+    client: MongoClient[dict[str, Any]],
+    login: Login,
+    now: datetime,
+    tell: Callable[[str], object],
+    failures: list[StrongholdError],
 ) -> None:
     gone: list[Key] = []
     with translate(login.where, ATTEMPT):
-        now = _utc(client.admin.command("hello")["localTime"])
         accounts = due(_granted({"forAllDBs": True}, client, now), now)
     for account in accounts:
         with _noted(failures), translate(login.where, f"remove {account.name}"):

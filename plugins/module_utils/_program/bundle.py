@@ -23,7 +23,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import 
 
 UTILS = "ansible_collections.stronghold.mongodb.plugins.module_utils"
 ENTRY = f"{UTILS}._program.program"
-MAIN = f"import sys\n\nfrom {ENTRY} import main\n\nsys.exit(main())\n"
+MAIN = f"from {ENTRY} import run\n\nrun()\n"
 OLDEST = (1980, 1, 1, 0, 0, 0)  # of zip's calendar: the archive does not tell when it was made
 
 
