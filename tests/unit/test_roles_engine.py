@@ -241,7 +241,12 @@ def test_who_can_give_a_mighty_role_is_mighty() -> None:
         (["find"], ["read"]),
         (["insert"], ["add"]),
         (["insert", "update", "remove", "find", "collStats"], ["read", "write"]),
-        (["viewUser", "createUser"], ["manage accounts and roles"]),
+        (["viewUser"], ["see accounts and roles"]),
+        (["viewUser", "dropUser"], ["drop accounts and roles", "see accounts and roles"]),
+        (
+            [*("createUser", "dropRole", "grantRole", "changePassword", "changeCustomData", "viewUser", "find")],
+            ["read", "manage accounts and roles"],
+        ),
         (["collStats"], ["see names and statistics"]),
         (["anyAction"], ["do anything"]),
         (["madeUpLater", "find"], ["read", "madeUpLater"]),

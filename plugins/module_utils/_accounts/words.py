@@ -36,10 +36,11 @@ ABILITIES: Mapping[str, frozenset[str]] = {
             analyzeShardKey bypassDocumentValidation compact configureQueryAnalyzer dbCheck enableProfiler
             planCacheIndexFilter planCacheWrite storageDetails validate
         """,
-        "manage accounts and roles": """
-            changeCustomData changePassword createRole createUser dropRole dropUser grantRole revokeRole
-            setAuthenticationRestriction
-        """,
+        "create accounts and roles": "createRole createUser",
+        "drop accounts and roles": "dropRole dropUser",
+        "give and take roles": "grantRole revokeRole",
+        "set the passwords of others": "changePassword",
+        "change what is kept with accounts": "changeCustomData setAuthenticationRestriction",
         "change the own password": "changeOwnCustomData changeOwnPassword",
         "see accounts and roles": "listCachedAndActiveUsers viewRole viewUser",
         "see names and statistics": """
@@ -65,22 +66,32 @@ ABILITIES: Mapping[str, frozenset[str]] = {
         """,
     }.items()
 }
-WRITE = ("add", "change", "delete")
+# Told by one name where all of its parts are allowed.
+TOGETHER = {
+    "write": ("add", "change", "delete"),
+    "manage accounts and roles": (
+        "create accounts and roles",
+        "drop accounts and roles",
+        "give and take roles",
+        "set the passwords of others",
+        "change what is kept with accounts",
+    ),
+}
 IMPLIED = {
     "see accounts and roles": {"manage accounts and roles"},
-    "see names and statistics": {"read", *WRITE, "create and drop collections and indexes", "watch"},
+    "see names and statistics": {"read", "write", *TOGETHER["write"], "create and drop collections and indexes", "watch"},
 }
 _KNOWN = {action for members in ABILITIES.values() for action in members}
 
 
 def abilities(actions: Collection[str]) -> list[str]:
     """What actions allow, most telling first; actions that are not known here by their names."""
-    groups = _groups(actions)
-    found = [name for name in groups if IMPLIED.get(name, set()).isdisjoint(groups)]
-    if set(WRITE) <= set(found):
-        found[found.index("add")] = "write"
-        found = [name for name in found if name not in WRITE]
-    return found
+    found = _groups(actions)
+    for whole, parts in TOGETHER.items():
+        if set(parts) <= set(found):
+            found[found.index(parts[0])] = whole
+            found = [name for name in found if name not in parts]
+    return [name for name in found if not IMPLIED.get(name, set()) & set(found)]
 
 
 def access(privileges: Privileges) -> list[tuple[str, list[str]]]:
