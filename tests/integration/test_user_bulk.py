@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grant
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.purge import Purge
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import Accounts
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import User
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login
+from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login, connect
 
 PORT = 21010
 FUTURE = "2090-01-01T12:00:00+02:00"
@@ -134,6 +135,18 @@ def test_a_malformed_declaration_is_refused_before_anything_happens(options: dic
     assert "more than once: user a@admin" in twice["msg"]
 
 
+def test_the_call_goes_on_with_the_new_password_of_the_account_in_use(site: Site) -> None:
+    with site.root() as root:
+        root.admin.command("createUser", "second", pwd="old", roles=["root"])
+    where = replace(login(site), user="second", password="old")
+    with Accounts.opened(where, "test", None) as accounts:
+        plan, _shown = plan_users(accounts, [User("second", password="new")])
+        plan.apply()
+        with connect(accounts.login):  # as whoever ends sessions on the other members
+            assert accounts.in_use() == {("admin", "second")}
+    manage(site, [User("second", present=False)])
+
+
 def test_what_a_dropped_account_was_doing_ends(site: Site) -> None:
     grant = {"valid_until": FUTURE, "granted_by": "ann", "reason": "7"}
     manage(site, [declared(name="busy", password="x", roles=["readWriteAnyDatabase"], **grant)])
@@ -234,7 +247,7 @@ def test_purge_of_a_database_that_may_not_be_read_does_not_stop_the_rest(site: S
 def members(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Mongod]]:
     with mongods(tmp_path_factory.mktemp("set"), 3, "6.0.27", "--replSet", "rs", port=PORT + 20) as servers:
         with servers[0].client() as client:
-            hosts = [{"_id": index, "host": server.address, "priority": 2 - bool(index)} for index, server in enumerate(servers)]
+            hosts = [{"_id": index, "host": server.address} for index, server in enumerate(servers)]
             settings = {"electionTimeoutMillis": 2000}
             client.admin.command("replSetInitiate", {"_id": "rs", "members": hosts, "settings": settings})
         with pymongo.MongoClient(servers[0].address, replicaSet="rs") as client:
@@ -267,16 +280,14 @@ def test_a_primary_that_steps_down_meanwhile_loses_no_user(members: list[Mongod]
         stepped.set()
 
     with pymongo.MongoClient(members[1].address, replicaSet="rs") as leader, Accounts.opened(where, "test", None) as accounts:
-        leader.admin.command("ping")
-        before = leader.primary
+        term = leader.admin.command("replSetGetStatus")["term"]
         plan, _shown = plan_users(accounts, users)
         thread = threading.Thread(target=step_down, args=(leader,))
         thread.start()
         plan.apply()
         thread.join()
         assert stepped.is_set()
-        leader.admin.command("ping")
-        assert leader.primary != before
+        assert leader.admin.command("replSetGetStatus")["term"] > term
         assert plan.failures == {}
         assert sorted(plan.applied) == sorted(f"create {user.title}" for user in users)
         assert plan_users(accounts, users)[0].changes == []
@@ -307,7 +318,7 @@ def test_an_unreachable_server_ends_within_its_timeout() -> None:
 def test_a_server_that_goes_away_ends_the_call_with_what_was_applied(tmp_path: Path, certificates: Path) -> None:
     with served(tmp_path, Kind("6.0.27", False, False), certificates, PORT + 30) as site:
         users = [User(f"u{number}", password="x") for number in range(400)]
-        with Accounts.opened(Login(**{**vars(login(site)), "timeout": 2}), "test", None) as accounts:
+        with Accounts.opened(replace(login(site), timeout=2), "test", None) as accounts:
             plan, _shown = plan_users(accounts, users)
             threading.Timer(1, site.mongod.stop, kwargs={"kill": True}).start()
             with pytest.raises(Exception, match="nothing listens there") as caught:
