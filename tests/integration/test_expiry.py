@@ -14,6 +14,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -243,6 +244,16 @@ def test_a_grant_that_was_prolonged_meanwhile_counts(cluster: Cluster) -> None:
         assert cluster.names() == {"support"}
         assert expiry._drop(client, read, now + 2 * HOUR, 5) is True
         assert expiry._drop(client, read, now + 2 * HOUR, 5) is False
+
+
+def test_two_at_once_remove_each_account_once(cluster: Cluster) -> None:
+    """As where a set has two primaries for a moment, or a person runs the program beside the timer."""
+    names = {f"support-{number}" for number in range(40)}
+    for name in sorted(names):
+        cluster.add(name)
+    with ThreadPoolExecutor(2) as pool:
+        assert [run.result() for run in [pool.submit(cluster.expire), pool.submit(cluster.expire)]] == [[], []]
+    assert sorted(line.split("@")[0] for line in cluster.told) == sorted(f"removed {name}" for name in names)
 
 
 @pytest.mark.parametrize("position", [0, 1])

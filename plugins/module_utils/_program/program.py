@@ -36,10 +36,7 @@ SETTINGS_DIRECTORY = "/etc/stronghold"
 
 def run() -> NoReturn:
     """``main`` as a process, which ends at once: PyMongo lets the interpreter wait half a second for threads that sleep."""
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    os._exit(main())
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -79,4 +76,5 @@ def _read(path: Path) -> Settings:
 
 
 def _tell(line: str) -> None:
+    """At once: what was done stays told when the rest is cut short."""
     print(line, flush=True)
