@@ -83,3 +83,7 @@ test-long: setup ## Long repetitions: the playbook killed at ten tasks, one fres
 .PHONY: bench-converge
 bench-converge: setup ## First converge and unchanged re-run, beside community.mongodb's roles
 	$(BIN)/python tests/bench/converge.py
+
+.PHONY: bench-accounts
+bench-accounts: setup ## Many accounts, beside a loop over community.mongodb's module and beside bare commands
+	$(BIN)/python tests/bench/accounts.py

@@ -55,6 +55,11 @@ def table(results: Sequence[Line]) -> str:
             for line in results
         ),
     ]
+    return grid(rows)
+
+
+def grid(rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, the first row its head."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     text = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in rows]
     text.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")

@@ -136,14 +136,17 @@ def _fresh(name: str) -> Iterator[Fleet]:
         fleet.down(name)
 
 
+def our_version() -> str:
+    return str(yaml.safe_load((PROJECT / "galaxy.yml").read_text())["version"])
+
+
 def ours() -> Side:
-    galaxy = yaml.safe_load((PROJECT / "galaxy.yml").read_text())
     return Side(
         name="ours",
         title="stronghold.mongodb",
         programs=Path(sys.executable).parent,
         playbook=SITE,
-        versions={"stronghold.mongodb": str(galaxy["version"]), "ansible-core": version("ansible-core")},
+        versions={"stronghold.mongodb": our_version(), "ansible-core": version("ansible-core")},
         prove=_prove_ours,
         environment={"ANSIBLE_COLLECTIONS_PATH": str(PROJECT / ".tree")},
         unchanged=True,
@@ -156,15 +159,24 @@ def _prove_ours(hosts: Fleet) -> str:
         return _prove({host.name: stack.enter_context(access.client(hosts, host)) for host in hosts.hosts})
 
 
-def peer() -> Side:
-    """community.mongodb as PyPI's newest ansible for this Python brings it, in an environment of its own."""
+def peer_versions(*packages: str) -> dict[str, str]:
+    """Make the peer's environment: PyPI's newest ansible for this Python, and ``packages``. Returns what is in it."""
     if not (PEER / "bin/pip").exists():
         progress("making a virtual environment for community.mongodb")
         run(sys.executable, "-m", "venv", PEER)
-    run(PEER / "bin/pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", "ansible")
-    packages = next(PEER.glob("lib/python3*/site-packages"))
-    manifest = json.loads((packages / "ansible_collections/community/mongodb/MANIFEST.json").read_text())
+    run(PEER / "bin/pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", "ansible", *packages)
+    site = next(PEER.glob("lib/python3*/site-packages"))
+    manifest = json.loads((site / "ansible_collections/community/mongodb/MANIFEST.json").read_text())
     listed = {package["name"]: package["version"] for package in json.loads(run(PEER / "bin/pip", "list", "--format", "json"))}
+    return {
+        "community.mongodb": manifest["collection_info"]["version"],
+        **{name: listed[name] for name in ("ansible", "ansible-core")},
+    }
+
+
+def peer() -> Side:
+    """community.mongodb as PyPI's newest ansible for this Python brings it, in an environment of its own."""
+    versions = peer_versions()
     password = secrets.token_hex(16)
 
     def prove(hosts: Fleet) -> str:
@@ -181,10 +193,7 @@ def peer() -> Side:
         title="community.mongodb",
         programs=PEER / "bin",
         playbook=str(Path(__file__).parent / "peer.yml"),
-        versions={
-            "community.mongodb": manifest["collection_info"]["version"],
-            **{name: listed[name] for name in ("ansible", "ansible-core")},
-        },
+        versions=versions,
         prove=prove,
         variables={"bench_key": b64encode(secrets.token_bytes(567)).decode(), "bench_password": password},
     )
