@@ -25,7 +25,8 @@ options:
   command:
     description:
       - What to run. V(expiry) removes accounts whose C(valid_until) has passed, on the primary, and ends their sessions on
-        all members.
+        all members. On its own member it also ends operations of accounts that do not exist any more, whoever dropped them.
+        What it did is one line of output for each account.
       - Its account needs the actions C(viewUser) and C(dropUser) on every database, and on the cluster C(viewUser),
         C(killAnySession), C(inprog), C(killop) and C(replSetGetConfig).
     type: str
