@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 with suppress(ImportError):  # the module that ships the program tells the user, by require_pymongo
     import pymongo
-    from pymongo.errors import OperationFailure
+    from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 
 ATTEMPT = "remove expired accounts"
 TURNS = 3  # times the login's timeout that everything after the login may take together
@@ -76,7 +76,9 @@ def expire(login: Login, tell: Callable[[str], object]) -> list[StrongholdError]
     try:
         with connect(login, ATTEMPT) as client, pymongo.timeout(TURNS * login.timeout):
             return _serve(client, login, tell)
-    except StrongholdError:
+    except StrongholdError as error:
+        if isinstance(error.__cause__, ServerSelectionTimeoutError):
+            raise
         with connect(login.anonymous(), ATTEMPT) as client:
             if _holds_data(client.admin.command("hello")):
                 raise
