@@ -284,6 +284,11 @@ def test_a_role_that_somebody_has_is_not_dropped(server: Mongod, root: Client) -
     for check in (True, False):
         told = one_sentence(role(server, check=check, **gone))
         assert "silently be taken from role across@admin, role top@shop, user holder@shop" in told
+    failing = [gone, {**CHAIN[0], "state": "absent"}, {"name": "across", "roles": ["nope"]}]
+    errors = {
+        entry["name"]: entry["error"] for entry in role(server, custom_roles=failing, check=True)["roles"] if "error" in entry
+    }
+    assert "taken from role across@admin, user holder@shop;" in errors["middle"]
     # With the heirs that go, or lose it, in the same task, only the user is left.
     parting = [gone, {**CHAIN[0], "state": "absent"}, {"name": "across", "roles": []}]
     failed = role(server, custom_roles=parting)

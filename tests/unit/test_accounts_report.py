@@ -160,4 +160,5 @@ def test_markdown_in_data_has_no_effect(text: str) -> None:
 def test_what_is_not_seen_is_shown_as_such() -> None:
     assert _markdown.name("a\u202eb") == "`a\ufffdb`"
     assert _markdown.name("") == "(empty)"
+    assert _markdown.name(" a ") == " a "
     assert _markdown.text("two\nlines") == "two lines"

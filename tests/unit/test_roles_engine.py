@@ -217,12 +217,25 @@ def test_superusers_follow_from_privileges_and_from_each_other() -> None:
     chain = holder("chain", on("fin", "", "changePassword"), database="help")
     assert names(desk, chain) == []
     assert names(chain, desk, boss) == ["boss", "chain", "desk"]
-    assert names(desk, holder("boss", roles=keys("root"), database="$external")) == ["boss"]
+    anywhere = holder("anywhere", on("", "", "changePassword"), database="fin")
+    assert names(anywhere, holder("boss", roles=keys("root"), database="$external")) == ["boss"]
 
 
 def test_nobody_gains_by_the_own_password() -> None:
     alone = holder("alone", on("admin", "", "changePassword"))
     assert names(alone) == []
+    writer = holder("writer", on("admin", "", "changePassword"), on("admin", "system.users", "update"))
+    assert superusers([writer], [])[0]["admin", "writer"] == ["may write admin.system.users, where accounts are kept"]
+
+
+def test_an_empty_name_stands_for_any_but_not_for_what_the_system_keeps() -> None:
+    anything = privileges(on("", "", "find"))
+    assert sets.covers(anything, "find", "shop", "orders")
+    assert sets.covers(anything, "find", "shop")
+    assert not sets.covers(anything, "find", "admin", "system.users")
+    assert not sets.covers(privileges(on("shop", "orders", "find")), "find", "shop")
+    assert sets.covers(privileges({"resource": {"anyResource": True}, "actions": ["find"]}), "find", "admin", "system.users")
+    assert not sets.covers(privileges({"resource": {"cluster": True}, "actions": ["find"]}), "find", "admin")
 
 
 def test_who_can_give_a_mighty_role_is_mighty() -> None:
