@@ -42,7 +42,7 @@ def root(server: Mongod) -> Iterator[Client]:
     with server.client(username="root", password="r00t") as client:
         yield client
         client.admin["system.users"].delete_many({"user": {"$ne": "root"}})
-        for database in ("admin", "shop"):
+        for database in ("admin", "shop", "bare"):
             client[database].command("dropAllRolesFromDatabase")
 
 
@@ -234,11 +234,12 @@ def test_a_narrow_account_is_enough_and_a_narrower_one_is_told_what_it_lacks(ser
         {"resource": {"cluster": True}, "actions": ["viewUser", "viewRole", "listDatabases"]},
     ]
     root.admin.command("createRole", "looker", privileges=looks, roles=[])
-    root.admin.command("createUser", "looker", pwd="l00ker", roles=["looker"])
+    root.bare.command("createRole", "hidden", privileges=[], roles=[])  # in a database without data
+    root.admin.command("createUser", "looker", pwd="l00ker", roles=["looker", {"role": "hidden", "db": "bare"}])
     root.shop.command("createRole", "clerk", privileges=[], roles=[])
     root.shop.orders.insert_one({})
     found = info(server, "role", login_user="looker", login_password="l00ker")
-    assert set(found) == {"looker@admin", "clerk@shop"}
+    assert set(found) == {"looker@admin", "clerk@shop", "hidden@bare"}
     root.admin.command("updateRole", "looker", privileges=looks[:1])
     where = {
         "login_host": "127.0.0.1",
