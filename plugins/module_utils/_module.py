@@ -41,11 +41,17 @@ class Items:
     """What a module was told to have that stands alone: each may fail, and the others still become as declared.
 
     ``noun`` is their plural, and the result's key. ``shown`` maps the subject of an item's changes to how it is identified
-    in the result.
+    in the result. ``option`` is the one that lists them.
     """
 
     noun: str
     shown: Mapping[str, Mapping[str, Any]]
+    option: str = ""
+
+    def invocation(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """What Ansible shows with -vvv, without the list: it would look for each of its secrets in each of its values."""
+        listed = parameters.get(self.option)
+        return {"module_args": {**parameters, **({self.option: f"{len(listed)} {self.noun}"} if listed else {})}}
 
     def results(self, plan: Plan) -> list[dict[str, Any]]:
         """Each item, whether it was changed, or would be, and why it could not."""
@@ -94,6 +100,7 @@ def finish(
     results.update(changed=plan.changed, changes=plan.summaries(), diff=plan.diff())
     if items:
         results[items.noun] = items.results(plan)
+        results["invocation"] = items.invocation(module.params)
     if plan.failures:
         error = items.failure(plan) if items else next(iter(plan.failures.values()))
         module.fail_json(msg=str(error), applied=plan.applied, **results, **error.facts())

@@ -300,7 +300,7 @@ def main() -> None:
     declared = next((user.password for user in users if user.key == (login.database, login.user)), None)
     with funnel(module), Accounts.opened(login, "manage users", declared) as accounts:
         plan, shown = plan_users(accounts, users, purge)
-        finish(module, plan, items=Items("users", shown))
+        finish(module, plan, items=Items("users", shown, option="users"))
 
 
 if __name__ == "__main__":

@@ -135,6 +135,16 @@ def test_a_malformed_declaration_is_refused_before_anything_happens(options: dic
     assert "more than once: user a@admin" in twice["msg"]
 
 
+def test_a_value_that_bson_lacks_stops_nobody_else(site: Site) -> None:
+    values: list[dict[str, Any]] = [{"n": 2**70}, {"a\0": 1}, {}]
+    users = [declared(name=f"odd{index}", password="x", custom_data=data) for index, data in enumerate(values)]
+    plan = manage(site, users)
+    assert plan.applied == ["create user odd2@admin"]
+    assert all("MongoDB cannot store a value" in str(error) for error in plan.failures.values())
+    assert len(plan.failures) == 2
+    manage(site, [User("odd2", present=False)])
+
+
 def test_the_call_goes_on_with_the_new_password_of_the_account_in_use(site: Site) -> None:
     with site.root() as root:
         root.admin.command("createUser", "second", pwd="old", roles=["root"])
@@ -171,6 +181,18 @@ def test_what_a_dropped_account_was_doing_ends(site: Site) -> None:
     plan = manage(site, [declared(name="busy", valid_until=PAST, granted_by="ann", reason="7")])
     assert (len(plan.applied), plan.warnings) == (1, [])
     assert ended.wait(10)
+
+
+def test_sessions_that_may_not_be_ended_are_a_warning_as_the_account_is_gone(site: Site) -> None:
+    with site.root() as root:
+        root.desk.command("createUser", "clerk", pwd="cl3rk", roles=["userAdmin"])
+    grant = {"valid_until": FUTURE, "granted_by": "ann", "reason": "7"}
+    manage(site, [declared(name="temp", database="desk", password="x", **grant)])
+    clerk = {"login_user": "clerk", "login_password": "cl3rk", "login_database": "desk"}
+    done = site.user(name="temp", database="desk", state="absent", **clerk)
+    assert done["changes"] == ["drop user temp@desk"]
+    assert "could not end the sessions of temp@desk" in str(done["warnings"])
+    assert site.names("desk") == {"clerk"}
 
 
 def test_purge_drops_what_is_not_declared_in_the_named_databases_alone(site: Site) -> None:

@@ -76,7 +76,7 @@ def _own_key(accounts: Accounts) -> Key | None:
 
 def _purged(accounts: Accounts, purge: Purge, users: Sequence[User], plan: Plan, shown: dict[str, dict[str, Any]]) -> list[User]:
     documents: list[Mapping[str, Any]] = []
-    for database in purge.databases:
+    for database in dict.fromkeys(purge.databases):
         try:
             documents.extend(accounts.listed(database))
         except ItemError as error:
@@ -102,7 +102,7 @@ def _decide_all(targets: Sequence[Target], plan: Plan) -> None:
         except ItemError as error:
             return error
 
-    with ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:  # PBKDF2 runs outside the interpreter's lock
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:  # PBKDF2 runs outside the interpreter's lock
         for target, outcome in zip(targets, pool.map(judge, targets)):
             if isinstance(outcome, ItemError):
                 plan.failures[target.user.title] = outcome

@@ -207,8 +207,9 @@ class Accounts:
             if _code(error) in OUTRUN:
                 raise Outrun(told) from error
             raise told from error
-        except (BSONError, OverflowError) as error:
-            raise ItemError(self.host, attempt, f"MongoDB cannot store a value ({error})", "correct it") from error
+        except (BSONError, OverflowError):  # its text may hold the whole command, and so a password
+            reason = "MongoDB cannot store a value (a number beyond 64 bits, or a key with a NUL)"
+            raise ItemError(self.host, attempt, reason, "correct custom_data") from None
 
     def _explain(self, error: PyMongoError, database: str, command: Mapping[str, Any]) -> tuple[str, str]:
         if _code(error) == ROLE_NOT_FOUND:
