@@ -13,6 +13,7 @@ import os
 import platform
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod_log import ServerLog
@@ -43,6 +44,14 @@ class Systemd:
         """Whether the unit's files changed since systemd read them."""
         shown = self._systemctl("show", "--property=NeedDaemonReload", "--value", self.unit)
         return shown.stdout.strip() == "yes"
+
+    def program_replaced(self) -> bool:
+        """Whether the running unit's program is no longer the one on disk, as after an update of its package (proc(5), exe)."""
+        pid = self._systemctl("show", "--property=MainPID", "--value", self.unit).stdout.strip()
+        try:
+            return str(Path(f"/proc/{pid}/exe").readlink()).endswith(" (deleted)")
+        except OSError:
+            return False
 
     def start(self) -> None:
         """Start the inactive unit, with its files as they are now."""
