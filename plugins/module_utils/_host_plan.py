@@ -130,7 +130,7 @@ def _member_problems(survey: Survey, settings: Settings) -> list[tuple[str, str]
         problems.append(
             (
                 f"its members know each other by {survey['cluster_auth']}, and {settings['cluster_auth']} is declared",
-                f"set mongodb_server_cluster_auth to {survey['cluster_auth']}, since members with different ones refuse each other",
+                f"set mongodb_server_cluster_auth to {survey['cluster_auth']}, since members with different ones refuse another",
             )
         )
     lack = _lack_of_space(survey, settings)
