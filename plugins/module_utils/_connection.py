@@ -9,7 +9,9 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
+import atexit
 import platform
+import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -146,6 +148,15 @@ def connect(login: Login, attempt: str = "connect") -> Iterator[MongoClient[dict
             yield client
         finally:
             client.close()
+            _leave_without_waiting()
+
+
+def _leave_without_waiting() -> None:
+    """Spare every module half a second: at exit PyMongo waits for its monitors, although they are daemons of closed clients."""
+    for name in ("pymongo.synchronous.monitor", "pymongo.monitor"):  # from 4.9 on, and before
+        wait = getattr(sys.modules.get(name), "_shutdown_resources", None)
+        if wait:
+            atexit.unregister(wait)
 
 
 @contextmanager

@@ -62,8 +62,8 @@ def problems(platform: Mapping[str, str]) -> list[str]:
 def plan(survey: Survey, settings: Settings) -> dict[str, Any]:
     """What to do on a host in the state ``survey`` (see the role's survey.py).
 
-    ``settings``: host, kernel, machine, os_family, version (of MongoDB), member and firewall (bool), cluster (its name), path,
-    user, group, min_free_mb, strict, manage_time, time_package, minimums and exact (sysctl name -> number),
+    ``settings``: host, kernel, machine, os_family, version (of MongoDB), member and firewall (bool), cluster (its name),
+    cluster_auth, path, user, group, min_free_mb, strict, manage_time, time_package, minimums and exact (sysctl name -> number),
     unmet (Python requirements not yet in the environment), python_sources (URLs), thp_unit_enabled (bool).
 
     Returns
@@ -73,7 +73,7 @@ def plan(survey: Survey, settings: Settings) -> dict[str, Any]:
     * account: None, or the facts {exists} of an account that is missing or differs;
     * sysctl: {values: name -> number, for the file; apply: running values differ};
     * thp: {values: path -> word, for the unit; apply: running values or the unit's link differ};
-    * venv: {create, install}; numa: bool.
+    * venv: {create, install}.
     """
     member = bool(settings["member"])
     sysctl, sysctl_findings = _sysctl(survey, settings) if member else ({"values": {}, "apply": False}, [])
@@ -96,7 +96,6 @@ def plan(survey: Survey, settings: Settings) -> dict[str, Any]:
         "sysctl": sysctl,
         "thp": thp,
         "venv": venv,
-        "numa": survey["numa_nodes"] >= MANY_NODES,
     }
 
 
@@ -127,24 +126,32 @@ def _member_problems(survey: Survey, settings: Settings) -> list[tuple[str, str]
                 "set mongodb_cluster_name to the name of the set, which cannot be changed, or use another host",
             )
         )
-    free, wanted = survey["mount"]["free_mb"], int(settings["min_free_mb"])
-    if free < wanted:
+    if survey["has_data"] and survey["cluster_auth"] not in (None, settings["cluster_auth"]):
         problems.append(
             (
-                f"only {free} MiB are free for {settings['path']}, {wanted} are wanted",
-                "free space or lower mongodb_host_min_free_mb",
+                f"its members know each other by {survey['cluster_auth']}, and {settings['cluster_auth']} is declared",
+                f"set mongodb_server_cluster_auth to {survey['cluster_auth']}, since members with different ones refuse another",
             )
         )
+    lack = _lack_of_space(survey, settings)
+    if lack and not survey["has_data"]:
+        problems.append((lack, "free space or lower mongodb_host_min_free_mb"))
     if survey["user"] and survey["user"]["uid"] == 0:
         problems.append((f"the service account {settings['user']} has uid 0", "choose another mongodb_cluster_service_user"))
     return problems
+
+
+def _lack_of_space(survey: Survey, settings: Settings) -> str:
+    free, wanted = survey["mount"]["free_mb"], int(settings["min_free_mb"])
+    return f"only {free} MiB are free for {settings['path']}, {wanted} are wanted" if free < wanted else ""
 
 
 def _storage_findings(survey: Survey, settings: Settings) -> list[str]:
     mount, path = survey["mount"], settings["path"]
     low, high = READ_AHEAD_SECTORS
     ahead = mount["read_ahead_sectors"]
-    findings = []
+    lack = _lack_of_space(survey, settings)
+    findings = [lack] if lack and survey["has_data"] else []
     if mount["fstype"] != "xfs":
         findings.append(f"{path} is on {mount['fstype']}, XFS is recommended")
     if "noatime" not in mount["options"]:
@@ -188,7 +195,6 @@ def _packages(survey: Survey, settings: Settings, venv: Mapping[str, bool], time
         str(settings["time_package"]): bool(time_unit),
         "python3-pip-wheel" if settings["os_family"] == "RedHat" else "python3-pip-whl": venv["install"]
         and not survey["pip_wheel"],
-        "numactl": settings["member"] and survey["numa_nodes"] >= MANY_NODES and not survey["numactl"],
         "nftables": settings["member"] and settings["firewall"] and not survey["nft"],
     }
     return [name for name, missing in wanted.items() if missing]

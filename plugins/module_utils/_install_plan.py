@@ -106,7 +106,7 @@ def _source_problems(settings: Settings, result: Mapping[str, Any], codename: st
 
 
 def plan(survey: Mapping[str, Any], origin: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
-    """What to install on a host in the state ``survey`` (see the role's survey.py), from ``origin`` (see source()).
+    """What to install on a host in the state ``survey`` (see mongodb_host's survey.py), from ``origin`` (see source()).
 
     ``settings``: host, distribution, version, packages (names). Packages called mongodb-org* carry the server's version and
     are held; an installed release of the wanted series is kept unless a newer one is asked for exactly. Others are installed

@@ -13,6 +13,7 @@ import os
 import platform
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod_log import ServerLog
@@ -49,6 +50,14 @@ class Systemd:
         done = self._systemctl("daemon-reload")
         if done.returncode:
             raise self.failure("read anew", " ".join(done.stderr.split()) or f"systemctl ended with {done.returncode}")
+
+    def program_replaced(self) -> bool:
+        """Whether the running unit's program is no longer the one on disk, as after an update of its package (proc(5), exe)."""
+        pid = self._systemctl("show", "--property=MainPID", "--value", self.unit).stdout.strip()
+        try:
+            return str(Path(f"/proc/{pid}/exe").readlink()).endswith(" (deleted)")
+        except OSError:
+            return False
 
     def start(self) -> None:
         """Start the inactive unit, with its files as they are now."""

@@ -46,6 +46,10 @@ options:
         description: As O(sources).
         type: list
         elements: raw
+      state:
+        description: As O(state), whose value is the default.
+        type: str
+        choices: [present, absent, exact]
   state:
     description:
       - With V(present) the entries are added to what the group holds, and the group is made if need be.
@@ -129,6 +133,11 @@ groups:
   type: list
   elements: str
   sample: [application, members]
+undeclared:
+  description: How many entries the groups of this task hold besides the declared ones; groups without any are left out.
+  returned: success
+  type: dict
+  sample: {application: 2}
 ports:
   description: The guarded ports.
   returned: success
@@ -143,7 +152,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.declaration import Request, tidy
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.declaration import Request, Wish, tidy
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.kernel import Nft
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.plan import plan_allowlist
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.ruleset import GROUP_NAME
@@ -164,7 +173,7 @@ HIGHEST_PORT = 65535
 def request_of(params: dict[str, Any], host: str) -> Request:
     """The request in the module's parameters. Raises StrongholdError, which names the entry that cannot be used."""
     declared = [params] if params["groups"] is None else params["groups"]
-    groups: dict[str, Any] = {}
+    groups: dict[str, Wish] = {}
     for group in declared:
         name = group["name"]
         if not GROUP_NAME.fullmatch(name):
@@ -176,7 +185,8 @@ def request_of(params: dict[str, Any], host: str) -> Request:
             )
         if name in groups:
             raise StrongholdError(host, f"use the group '{name}'", "it is declared twice", "declare it once")
-        groups[name] = None if group["sources"] is None else tidy(source_of(entry, name, host) for entry in group["sources"])
+        sources = None if group["sources"] is None else tidy(source_of(entry, name, host) for entry in group["sources"])
+        groups[name] = Wish(sources, group["state"] or params["state"])
     ports = params["ports"]
     if ports is not None:
         ports = tuple(sorted(set(ports)))
@@ -185,7 +195,7 @@ def request_of(params: dict[str, Any], host: str) -> Request:
         wrong = next((port for port in ports if not 1 <= port <= HIGHEST_PORT), None)
         if wrong is not None:
             raise StrongholdError(host, f"guard port {wrong}", "it is not a TCP port", f"name a port from 1 to {HIGHEST_PORT}")
-    return Request(groups, params["state"], ports, params["purge"])
+    return Request(groups, ports, params["purge"])
 
 
 def source_of(entry: Any, group: str, host: str) -> Source:
@@ -214,6 +224,7 @@ def main() -> None:
                 "options": {
                     "name": {"type": "str", "required": True},
                     "sources": {"type": "list", "elements": "raw"},
+                    "state": {"type": "str", "choices": ["present", "absent", "exact"]},
                 },
             },
             "state": {"type": "str", "choices": ["present", "absent", "exact"], "default": "present"},
@@ -241,12 +252,11 @@ def main() -> None:
 
 def unlimited(request: Request) -> list[tuple[str, int]]:
     """Group and IP version wherever the entries cover the whole address space."""
-    if request.state == "absent":
-        return []
     return [
         (name, version)
-        for name, sources in request.groups.items()
-        for version, intervals in ranges(sources or ()).items()
+        for name, wish in request.groups.items()
+        if wish.state != "absent"
+        for version, intervals in ranges(wish.sources or ()).items()
         if intervals == [(0, (1 << BITS[version]) - 1)]
     ]
 

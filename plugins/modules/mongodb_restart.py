@@ -28,7 +28,8 @@ options:
   started_with:
     description:
       - File in which the unit records at each start, as the output of C(sha256sum), the files that the server was started
-        with, for example by C(ExecStartPre). A file that differs from its record, or no record, is a reason to restart.
+        with, for example by C(ExecStartPre). A file that differs from its record, no record,
+        and a program that has been replaced on disk are reasons to restart.
       - Unset means that only O(force) is a reason.
     type: path
   log_path:

@@ -124,6 +124,16 @@ def measure(side: Side) -> Measurement:
     return Measurement(first.seconds, again.seconds, sum(first.changed.values()), changed, server)
 
 
+def measure_repeatedly(side: Side, tries: int = 3) -> tuple[Measurement, int]:
+    """The first measurement that succeeds, and how many failed before it."""
+    for failed in range(tries):
+        try:
+            return measure(side), failed
+        except LabError as error:
+            progress(str(error))
+    raise LabError(f"{side.title} failed {tries} times in a row")
+
+
 @contextmanager
 def _fresh(name: str) -> Iterator[Fleet]:
     fleet.down(name)

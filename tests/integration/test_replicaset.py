@@ -221,6 +221,17 @@ def test_growing_and_shrinking_under_writes_loses_nothing(five: list[Mongod], th
     assert len(writer.acknowledged) > 50
 
 
+def test_who_leaves_knows_it_when_the_module_ends(three: list[Mongod]) -> None:
+    """So that nobody has to keep a way open for them."""
+    manage(three[0], members=addresses(three), settings={"heartbeatIntervalMillis": 6000}, wait_for="all")
+    primary = manage(three[0], members=addresses(three))["primary"]
+    gone = [server for server in three if server.address != primary]
+    assert len(manage(by_port(three, primary), members=[primary])["changes"]) == 2
+    for server in gone:
+        with server.client() as client:
+            assert "setName" not in client.admin.command("hello"), server.address
+
+
 @pytest.mark.parametrize("steps_done", [1, 2])
 def test_killed_while_growing_it_goes_on(five: list[Mongod], three: list[Mongod], steps_done: int) -> None:
     wanted = {"members": addresses(five), "wait_for": "all"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -51,6 +52,9 @@ def running():
 
 if verb == "is-active":
     sys.exit(0 if running() else 3)
+if verb == "show" and "--property=MainPID" in sys.argv:
+    print(running())
+    sys.exit(0)
 if verb == "show":
     print("yes" if (unit / "reload").exists() else "no")
     sys.exit(0)
@@ -213,7 +217,8 @@ def test_nothing_changed_is_nothing_done(members: list[Unit]) -> None:
         before = calls(unit)
         result = unit.restart_module()
         assert (result["changed"], result["restart_needed"], result["reasons"], result["role"]) == (False, False, [], role)
-        assert calls(unit)[len(before) :] == [f"is-active --quiet {unit.folder.name}"]
+        name = unit.folder.name
+        assert calls(unit)[len(before) :] == [f"is-active --quiet {name}", f"show --property=MainPID --value {name}"]
 
 
 def test_a_whole_roll_without_a_failed_write(members: list[Unit]) -> None:
@@ -334,6 +339,25 @@ def test_a_server_in_no_set_is_simply_restarted(units: list[Unit]) -> None:
     assert answers(unit)
     assert unit.restart_module(started_with=None)["changed"] is False
     assert unit.restart_module(started_with=None, force=True)["reasons"] == ["it was asked for"]
+
+
+def test_an_updated_program_is_a_reason(units: list[Unit]) -> None:
+    unit = units[3]
+    tree = unit.folder / "tree"
+    shutil.copytree(mongod_tree("6.0.27"), tree, copy_function=os.link)
+    program = tree / "bin" / "mongod"
+    command = json.loads((unit.folder / "command").read_text())
+    (unit.folder / "command").write_text(json.dumps([str(program), *command[1:]]))
+    assert unit.restart_module(force=True)["changed"]
+    assert unit.restart_module()["changed"] is False
+    program.rename(tree / "kept")
+    shutil.copy(tree / "kept", program.with_name("new"))
+    (tree / "kept").unlink()
+    program.with_name("new").rename(program)
+    assert unit.restart_module(started_with=None)["changed"] is False
+    assert unit.restart_module(check=True)["reasons"] == ["its program was replaced since the server started"]
+    assert unit.restart_module()["changed"]
+    assert unit.restart_module()["changed"] is False
 
 
 def test_a_listening_server_that_cannot_be_spoken_to_stays_up(units: list[Unit]) -> None:

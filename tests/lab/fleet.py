@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab import images, mirror, network, podman
+from lab import images, kernel, mirror, network, podman
 from lab.shell import CACHE, LabError, progress, run
 
 LABS = CACHE / "labs"
@@ -91,6 +91,7 @@ def up(declaration: Mapping[str, Any]) -> Fleet:
     fleet = load(name) if (LABS / name / "fleet.json").exists() else _declare(declaration)
     mirror.build()
     built = {image: images.ensure(image) for image in {"debian-12"} | {host.image for host in fleet.hosts}}
+    kernel.remember()
     network.admit()
     if not (fleet.home / "id_ed25519").exists():
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "stronghold-lab", "-f", fleet.home / "id_ed25519")
@@ -118,6 +119,7 @@ def down(name: str) -> None:
     shutil.rmtree(fleet.home)
     if not any(LABS.iterdir()):
         network.dismiss()
+        kernel.restore()
 
 
 def kill(fleet: Fleet, *names: str) -> None:

@@ -12,10 +12,12 @@ import pytest
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.declaration import (
     Declaration,
     Request,
+    Wish,
     difference,
     of_ranges,
     revise,
     tidy,
+    undeclared,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import Source, parse, ranges
 
@@ -50,11 +52,24 @@ BASE = Declaration((27017,), {"app": entries("10.0.0.0/24=office", "10.0.1.1"), 
     ],
 )
 def test_revision(request_: dict[str, Any], expected: dict[str, list[str]]) -> None:
-    groups = {name: None if sources is None else entries(*sources) for name, sources in request_.pop("groups").items()}
+    state = request_.pop("state", "present")
+    groups = {name: Wish(None if items is None else entries(*items), state) for name, items in request_.pop("groups").items()}
     revised = revise(BASE, Request(groups, **request_))
     assert dict(revised.groups) == {name: entries(*sources) for name, sources in expected.items()}
     assert list(revised.groups) == sorted(revised.groups)
     assert revised.ports == (27017,)
+
+
+def test_each_group_has_its_own_state_and_what_nobody_declared_is_counted() -> None:
+    wishes = {"app": Wish(entries("10.0.1.1=other words", "10.0.2.1")), "ops": Wish((), "exact"), "gone": Wish(None, "absent")}
+    request = Request(wishes)
+    revised = revise(BASE, request)
+    assert dict(revised.groups) == {
+        "app": entries("10.0.0.0/24=office", "10.0.1.1=other words", "10.0.2.1"),
+        "ops": (),
+    }
+    assert undeclared(revised, request) == {"app": 1}
+    assert undeclared(BASE, Request({"app": Wish(entries("10.0.0.0/24", "10.0.1.1=new name"))})) == {"app": 1}
 
 
 def test_unset_ports_are_kept_and_given_ones_replace_them() -> None:

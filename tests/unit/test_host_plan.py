@@ -31,13 +31,14 @@ def kernel(value: str, writable: bool = True) -> dict[str, Any]:
 
 SURVEY: dict[str, Any] = {
     "set_name": None,
+    "cluster_auth": None,
+    "has_data": False,
     "container": False,
     "python": "/usr/bin/python3.11",
     "pip_wheel": "/usr/share/python-wheels/pip-23.0.1-py3-none-any.whl",
     "nft": True,
     "cpu": {"avx": True, "atomics": False},
     "numa_nodes": 1,
-    "numactl": False,
     "swap_mb": 0,
     "mount": {"point": "/data", "fstype": "xfs", "options": ["rw", "noatime"], "free_mb": 9000, "read_ahead_sectors": 16},
     "thp": {"enabled": kernel("never"), "defrag": kernel("never"), "khugepaged/max_ptes_none": kernel("511")},
@@ -57,6 +58,7 @@ SURVEY: dict[str, Any] = {
 }
 SETTINGS: dict[str, Any] = {
     "cluster": "orders",
+    "cluster_auth": "x509",
     "host": "db-a",
     "kernel": "6.1.0-40-amd64",
     "machine": "x86_64",
@@ -94,7 +96,6 @@ def test_a_ready_host_lacks_nothing() -> None:
         "sysctl": {"values": {"vm.max_map_count": 131060, "vm.swappiness": 1}, "apply": False},
         "thp": {"values": {THP_ENABLED: "never", THP_DEFRAG: "never"}, "apply": False},
         "venv": {"create": False, "install": False},
-        "numa": False,
     }
 
 
@@ -138,6 +139,7 @@ def test_other_platforms_are_refused_in_one_sentence(change: dict[str, str], wor
         ({"cpu": {"avx": False, "atomics": False}}, {}, "AVX"),
         ({"cpu": {"avx": False, "atomics": False}}, {"machine": "aarch64"}, "ARMv8.2-A"),
         ({"set_name": "ledger"}, {}, "a member of the replica set 'ledger' and not of 'orders'"),
+        ({"cluster_auth": "keyFile", "has_data": True}, {}, "know each other by keyFile, and x509 is declared"),
         ({}, {"min_free_mb": 9001}, "only 9000 MiB are free for /data"),
         ({}, {"min_free_mb": "9001"}, "only 9000 MiB are free for /data"),  # as a survey or the command line gives it
         ({"user": {"uid": 0, "shell": "/sbin/nologin", "group": "mongodb"}}, {}, "has uid 0"),
@@ -154,6 +156,14 @@ def test_limits_are_exact() -> None:
     assert decide(version="7.0", kernel="6.19.0")["errors"] == []
     assert decide({"cpu": {"avx": False, "atomics": False}}, version="4.4")["errors"] == []
     assert decide(min_free_mb=9000)["errors"] == []
+    assert decide({"cluster_auth": "keyFile"})["errors"] == []
+    assert decide({"cluster_auth": "x509", "has_data": True})["errors"] == []
+
+
+def test_a_member_whose_disk_is_full_does_not_stop_the_run() -> None:
+    result = decide({"has_data": True}, min_free_mb=9001)
+    assert result["errors"] == []
+    assert result["findings"] == ["only 9000 MiB are free for /data, 9001 are wanted"]
 
 
 @pytest.mark.parametrize(
@@ -214,11 +224,8 @@ def test_what_cannot_be_set_and_is_right_is_no_finding() -> None:
 
 
 def test_numa() -> None:
-    result = decide({"numa_nodes": 2})
-    assert result["numa"] is True
-    assert result["packages"] == ["numactl"]
-    assert result["sysctl"]["values"]["vm.zone_reclaim_mode"] == 0
-    assert decide({"numa_nodes": 2, "numactl": True})["packages"] == []
+    assert decide({"numa_nodes": 2})["sysctl"]["values"]["vm.zone_reclaim_mode"] == 0
+    assert "vm.zone_reclaim_mode" not in decide()["sysctl"]["values"]
 
 
 def test_huge_pages_follow_the_version() -> None:

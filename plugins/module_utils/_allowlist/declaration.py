@@ -36,12 +36,18 @@ class Declaration:
 
 
 @dataclass(frozen=True)
-class Request:
-    """What one task asks for. ``groups`` maps a name to its entries, or to None where none are given; ``state`` is
-    present, absent or exact; ``ports`` None keeps those in force; ``purge`` removes every group that is not named."""
+class Wish:
+    """What one task asks of a group: its entries, or None where none are given; ``state`` is present, absent or exact."""
 
-    groups: Mapping[str, tuple[Source, ...] | None]
+    sources: tuple[Source, ...] | None = None
     state: str = "present"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one task asks for; ``ports`` None keeps those in force; ``purge`` removes every group that is not named."""
+
+    groups: Mapping[str, Wish]
     ports: tuple[int, ...] | None = None
     purge: bool = False
 
@@ -49,17 +55,29 @@ class Request:
 def revise(base: Declaration, request: Request) -> Declaration:
     """``base`` as ``request`` wants it."""
     groups = {} if request.purge else dict(base.groups)
-    for name, sources in request.groups.items():
+    for name, wish in request.groups.items():
         held = base.groups.get(name, ())
-        if request.state == "absent":
+        if wish.state == "absent":
             groups.pop(name, None)
-            if sources is not None and name in base.groups:
-                groups[name] = _without(held, sources)
-        elif request.state == "exact" and sources is not None:
-            groups[name] = sources
+            if wish.sources is not None and name in base.groups:
+                groups[name] = _without(held, wish.sources)
+        elif wish.state == "exact" and wish.sources is not None:
+            groups[name] = wish.sources
         else:
-            groups[name] = tidy((*held, *(sources or ())))
+            groups[name] = tidy((*held, *(wish.sources or ())))
     return Declaration(base.ports if request.ports is None else request.ports, dict(sorted(groups.items())))
+
+
+def undeclared(target: Declaration, request: Request) -> dict[str, int]:
+    """How many entries each named group holds besides those of the request; without groups that hold none.
+
+    An entry that the request has without a comment is the same one with any comment.
+    """
+    counts = {}
+    for name, wish in request.groups.items():
+        declared = set(wish.sources or ())
+        counts[name] = sum(not declared & {held, held._replace(comment="")} for held in target.groups.get(name, ()))
+    return {name: count for name, count in counts.items() if count}
 
 
 def tidy(sources: Iterable[Source]) -> tuple[Source, ...]:

@@ -19,6 +19,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.decl
     difference,
     of_ranges,
     revise,
+    undeclared,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.kernel import Nft
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.ruleset import (
@@ -39,7 +40,7 @@ _NOTHING: Ranges = {4: [], 6: []}
 def plan_allowlist(
     request: Request, listing: Listing | None, nft: Nft, store: Store, *, persist: bool
 ) -> tuple[Plan, dict[str, Any]]:
-    """The plan, and what is in force after it: ``ports`` and the names of the ``groups``.
+    """The plan, and what is in force after it: ``ports``, the names of the ``groups``, and the number of ``undeclared`` entries.
 
     With ``persist`` the file is the record: groups in it are put back into the kernel as they are in it, and groups
     that only the kernel has stay there until a purge or the next boot. Without, the kernel's table is the record as
@@ -59,7 +60,7 @@ def plan_allowlist(
     _plan_kernel(plan, target.ports, wanted, listing, nft)
     if persist:
         _plan_file(plan, target, content, known, store)
-    return plan, {"ports": list(target.ports), "groups": sorted(wanted)}
+    return plan, {"ports": list(target.ports), "groups": sorted(wanted), "undeclared": undeclared(target, request)}
 
 
 @dataclass

@@ -9,12 +9,11 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import fcntl
-import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils import _files
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 
 RULES = Path("/etc/stronghold/firewall.nft")
@@ -46,21 +45,10 @@ class Store:
         return status.st_uid != 0 or status.st_mode & 0o7777 != _MODE
 
     def write(self, content: str) -> None:
-        """Replace the file; a reader sees the old text or the new one. Raises StrongholdError."""
-        folder = self.path.parent
+        """Replace the file; callers hold ``alone``; a reader sees the old text or the new one. Raises StrongholdError."""
         try:
-            folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-            descriptor, scratch = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=folder)  # made with mode 0600
-            try:
-                with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                    stream.write(content)
-                    stream.flush()
-                    os.fsync(descriptor)
-                Path(scratch).replace(self.path)
-            except BaseException:
-                with suppress(OSError):
-                    Path(scratch).unlink()
-                raise
+            self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            _files.write(self.path, content.encode(), _MODE)
         except OSError as error:
             raise self._failed("write", error) from error
 

@@ -50,7 +50,7 @@ class Restart:
             return
         hello = self._hello()
         self.role = restart.role_of(hello)
-        self.reasons = restart.reasons(self._record) or (["it was asked for"] if self._force else [])
+        self.reasons = self._drift() or (["it was asked for"] if self._force else [])
         if not self.reasons:
             return
         if "setName" in hello:
@@ -93,9 +93,13 @@ class Restart:
     def _restart(self, was_in_set: bool) -> None:
         self._unit.restart()
         self._await_answer(in_set=was_in_set)
-        left = restart.reasons(self._record)
+        left = self._drift()
         if left:
             raise self._unit.failure("see the new state of", f"after its restart still {left[0]}")
+
+    def _drift(self) -> list[str]:
+        replaced = self._record and self._unit.program_replaced()
+        return (["its program was replaced since the server started"] if replaced else []) + restart.reasons(self._record)
 
     def _await_answer(self, *, in_set: bool) -> None:
         """Until the server answers, and with ``in_set`` serves in its set and knows a primary."""

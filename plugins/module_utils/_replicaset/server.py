@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login, connect, translate
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.address import Address, key_of
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.address import Address, key_of, parse_address
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.config import Config, from_server, to_server
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.discovery import Peer, Sighting, look
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.discovery import Peer, Sighting, ask_all, look
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.steps import Step
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ SERVING = (PRIMARY, SECONDARY, ARBITER)
 # Seconds. The server does not let a member that stepped down stand again for STEP_DOWN, and takes no writes while it waits
 # CATCH_UP for a successor: both are short, and a refused attempt is repeated.
 POLL = 0.25
+FAREWELL = 15
 PATIENCE = 3
 STEP_DOWN = 20
 CATCH_UP = 10
@@ -154,6 +155,14 @@ class ReplicaSet:
         self.await_states([key_of(host) for host in step.awaits], (SECONDARY, PRIMARY))
         self._on_primary("reconfigure the replica set", lambda client: self._reconfigure(client, step))
         self._on_primary("see the new configuration on a majority", _require_committed)
+        kept = step.after.by_key()
+        self._await_farewell([parse_address(member.host) for key, member in step.before.by_key().items() if key not in kept])
+
+    def _await_farewell(self, left: Sequence[Address]) -> None:
+        """Until those that answer know that they left: by their next heartbeat to the set, if they still reach it."""
+        deadline = time.monotonic() + min(self._timeout, FAREWELL)
+        while any("setName" in peer.hello for peer in ask_all(self._login, left).values()) and time.monotonic() < deadline:
+            time.sleep(POLL)
 
     def step_down(self, key: str) -> None:
         """Let another member become primary if the one with this key is."""

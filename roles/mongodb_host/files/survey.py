@@ -5,8 +5,8 @@
 """Reads what of this host matters to MongoDB and prints it as JSON; changes nothing.
 
 Sent to the host's Python on standard input, with one argument: a JSON object with ``path`` (the database path), ``user``,
-``group``, ``venv``, ``sysctls`` (names) and ``files`` (paths to read). Everything is read in one call, so that a host with
-nothing to do costs one round trip.
+``group``, ``venv``, ``sysctls`` and ``packages`` (names, besides MongoDB's own). Everything that any role asks is read in one
+call, so that a host with nothing to do costs one round trip.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import json
 import os
 import pwd
 import re
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -26,6 +25,23 @@ from pathlib import Path
 
 THP = "/sys/kernel/mm/transparent_hugepage/"
 TIME_UNITS = ("chrony", "chronyd", "systemd-timesyncd", "ntpd", "ntp", "ntpsec", "openntpd")
+SHOWN_UNITS = ("stronghold-firewall.service", "firewalld.service", "mongod.service")
+MANAGED_FILES = (
+    "etc/hosts",
+    "etc/sysctl.d/60-stronghold-mongodb.conf",
+    "etc/systemd/system/stronghold-*.service",
+    "etc/systemd/system/mongod.service.d/*.conf",
+    "etc/apt/keyrings/mongodb-org-*.asc",
+    "etc/apt/sources.list.d/mongodb-org-*.sources",
+    "etc/pki/rpm-gpg/RPM-GPG-KEY-mongodb-org-*",
+    "etc/yum.repos.d/mongodb-org-*.repo",
+)
+THP_LINK = "/etc/systemd/system/basic.target.wants/stronghold-mongodb-thp.service"
+SHOW = ("systemctl", "show", "--property=Id,ActiveState,UnitFileState,NeedDaemonReload")
+DPKG = ("dpkg-query", "-W", "-f", "${Package}\t${Version}\t${db:Status-Want}\t${db:Status-Status}\n", "mongodb-*")
+RPM = ("rpm", "-qa", "--qf", "%{NAME}\t%{VERSION}-%{RELEASE}\tinstall\tinstalled\n", "mongodb-*")
+ABSENT = ("not-installed", "config-files")
+FIELDS = 4
 CLOCK_UNSYNCHRONISED = 5  # TIME_ERROR, the return value of adjtimex(2)
 MIB = 1024 * 1024
 WHEELS = "/usr/share/python-wheels"  # of python3-pip-whl on the Debian family, python3-pip-wheel on the RHEL family
@@ -66,14 +82,14 @@ def kernel_file(path):
     return {"value": chosen, "writable": os.access(path, os.W_OK)}
 
 
-def managed_file(path):
-    """Content, mode and owner of a file, or None."""
-    try:
-        state = Path(path).stat()
-        content = Path(path).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    return {"content": content, "mode": format(state.st_mode & 0o7777, "04o"), "uid": state.st_uid}
+def managed_files():
+    """path -> content, mode and owner, of the files that exist."""
+    found = {}
+    for path in (path for pattern in MANAGED_FILES for path in Path("/").glob(pattern)):
+        state = path.stat()
+        content = path.read_text(encoding="utf-8", errors="replace")
+        found[str(path)] = {"content": content, "mode": format(state.st_mode & 0o7777, "04o"), "uid": state.st_uid}
+    return found
 
 
 def existing(path):
@@ -99,9 +115,9 @@ def mount(path):
     return dict(best, free_mb=room.f_bavail * room.f_frsize // MIB, read_ahead_sectors=int(ahead) * 2 if ahead else None)
 
 
-def set_name():
-    """The replica set that the server of this host is configured for, or None."""
-    match = re.search(r"^\s*replSetName:\s*[\"']?([^\"'\s]+)", read("/etc/mongod.conf") or "", re.MULTILINE)
+def configured(key):
+    """What the server of this host is configured with, or None."""
+    match = re.search(rf"^\s*{key}:\s*[\"']?([^\"'\s]+)", read("/etc/mongod.conf") or "", re.MULTILINE)
     return match.group(1) if match else None
 
 
@@ -140,40 +156,61 @@ def pip_wheel():
     return str(wheels[0]) if wheels else ""
 
 
-def lines(process):
-    return process.communicate()[0].split() if process else []
+def output(process):
+    return process.communicate()[0] if process else ""
+
+
+def shown_units(process):
+    """name -> properties, of units that do not exist too."""
+    blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in output(process).strip().split("\n\n")]
+    return {block.pop("Id"): block for block in blocks if block}
+
+
+def installed(process):
+    """name -> version, held, complete; without those that are not installed."""
+    rows = [line.split("\t") for line in output(process).splitlines()]
+    return {
+        row[0]: {"version": row[1], "held": row[2] == "hold", "complete": row[3] == "installed"}
+        for row in rows
+        if len(row) == FIELDS and row[3] not in ABSENT
+    }
 
 
 def distributions(process):
     """What the environment holds, name -> version; None where it does not work or a kill left it half-made."""
-    output = process.communicate()[0] if process else ""
-    return json.loads(output) if process and process.returncode == 0 and output else None
+    told = output(process)
+    return json.loads(told) if told and process.returncode == 0 else None
 
 
 def survey(wanted):
     venv = wanted["venv"]
     units = (*TIME_UNITS, "tuned")
     states = start("systemctl", "is-active", *units)
-    packages = start(venv + "/bin/python", "-I", "-c", INSTALLED)
-    active = [unit for unit, state in zip(units, lines(states)) if state == "active"]
+    shown = start(*SHOW, *SHOWN_UNITS)
+    libraries = start(venv + "/bin/python", "-I", "-c", INSTALLED)
+    packages = start(*(DPKG if Path("/var/lib/dpkg/status").exists() else RPM), *wanted["packages"])
+    active = [unit for unit, state in zip(units, output(states).split()) if state == "active"]
     flags = set((read("/proc/cpuinfo") or "").split())
     swaps = (read("/proc/swaps") or "").splitlines()[1:]
     return {
         "container": in_container(),
-        "set_name": set_name(),
+        "set_name": configured("replSetName"),
+        "cluster_auth": configured("clusterAuthMode"),
+        "has_data": Path(wanted["path"], "WiredTiger").exists(),
         "systemd": Path("/run/systemd/system").is_dir(),
         "python": os.path.realpath(sys.executable),
         "pip_wheel": pip_wheel(),
         "nft": os.access("/usr/sbin/nft", os.X_OK),
         "cpu": {flag: flag in flags for flag in ("avx", "atomics")},
         "numa_nodes": len(list(Path("/sys/devices/system/node").glob("node[0-9]*"))),
-        "numactl": shutil.which("numactl") is not None,
         "swap_mb": sum(int(line.split()[2]) for line in swaps) // 1024,
         "mount": mount(wanted["path"]),
         "thp": {name: kernel_file(THP + name) for name in ("enabled", "defrag", "khugepaged/max_ptes_none")},
         "sysctls": {name: kernel_file("/proc/sys/" + name.replace(".", "/")) for name in wanted["sysctls"]},
-        "files": {path: managed_file(path) for path in wanted["files"]},
-        "links": {path: Path(path).is_symlink() for path in wanted["links"]},
+        "files": managed_files(),
+        "thp_unit_enabled": Path(THP_LINK).is_symlink(),
+        "units": shown_units(shown),
+        "packages": installed(packages),
         "time_services": [unit for unit in active if unit in TIME_UNITS],
         "clock_synchronised": ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)) != CLOCK_UNSYNCHRONISED,
         "tuned": read("/etc/tuned/active_profile") if "tuned" in active else None,
@@ -182,7 +219,7 @@ def survey(wanted):
         "group": group_exists(wanted["group"]),
         "venv": {
             "private": only_root_writes(Path(venv).parent) and only_root_writes(venv),
-            "distributions": distributions(packages),
+            "distributions": distributions(libraries),
         },
         "packages_interrupted": any(Path("/var/lib/dpkg/updates").glob("[0-9]*")),
     }
