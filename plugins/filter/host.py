@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils import _host_plan
+from ansible_collections.stronghold.mongodb.plugins.module_utils import _host_names, _host_plan
 
 
 def host_plan(survey: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -17,4 +17,4 @@ def host_plan(survey: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[st
 
 class FilterModule:
     def filters(self) -> dict[str, Any]:
-        return {"host_plan": host_plan, "host_problems": _host_plan.problems}
+        return {"host_names": _host_names.names, "host_plan": host_plan, "host_problems": _host_plan.problems}

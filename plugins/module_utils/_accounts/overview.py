@@ -119,9 +119,9 @@ def plain(value: Any) -> Any:
         aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
         text = aware.astimezone(timezone.utc).isoformat(timespec="milliseconds" if aware.microsecond else "seconds")
         return text.replace("+00:00", "Z")
-    if value is None or isinstance(value, (bool, str)) or type(value) is int:
+    if value is None or isinstance(value, (bool, str)):
         return value
-    if isinstance(value, int):  # bson.Int64
+    if isinstance(value, int):  # bson.Int64 too
         return int(value)
     return value if isinstance(value, float) and value - value == 0 else str(value)
 

@@ -55,7 +55,7 @@ def main(words: Sequence[str] | None = None) -> int:
         reason = f"of an unexpected {type(error).__name__} ({error})"
         failures = [StrongholdError(platform.node(), f"run {chosen.command}", reason, "report this defect")]
     for failure in failures:
-        print(failure, file=sys.stderr)
+        sys.stderr.write(f"{failure}\n")
     return 1 if failures else 0
 
 
@@ -77,4 +77,5 @@ def _read(path: Path) -> Settings:
 
 def _tell(line: str) -> None:
     """At once: what was done stays told when the rest is cut short."""
-    print(line, flush=True)
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
