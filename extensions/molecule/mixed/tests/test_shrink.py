@@ -60,6 +60,7 @@ class TestShrunk:
             status = client.admin.command({"replSetGetStatus": 1}, check=False)
         assert status.get("myState", REMOVED) == REMOVED, status
         assert not connects(hosts[name], fleet)
+        assert not hosts[STAYS].file("/etc/hosts").contains(name)
 
     def test_the_next_run_changes_nothing(self, fleet: Fleet) -> None:
         assert playbook.converge(fleet, variables=ALONE).changed == {STAYS: 0}
