@@ -10,7 +10,7 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +34,13 @@ def funnel(module: AnsibleModule, plan: Plan | None = None) -> Iterator[None]:
             exception=traceback.format_exc(),
             **_progress(plan),
         )
+
+
+def refuse_doubled(module: AnsibleModule, option: str, titles: Sequence[str]) -> None:
+    """End the module where its list ``option`` declares something more than once."""
+    doubled = sorted({title for title in titles if titles.count(title) > 1})
+    if doubled:
+        module.fail_json(msg=f"The option {option} declares more than once: {', '.join(doubled)}.")
 
 
 @dataclass(frozen=True)

@@ -202,7 +202,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._connection imp
     login_argument_spec,
     require_pymongo,
 )
-from ansible_collections.stronghold.mongodb.plugins.module_utils._module import Items, finish, funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._module import Items, finish, funnel, refuse_doubled
 
 
 def declared_roles(module: AnsibleModule) -> list[Role]:
@@ -212,10 +212,7 @@ def declared_roles(module: AnsibleModule) -> list[Role]:
         roles = [Role.from_params(item) for item in items]
     except ValueError as error:
         module.fail_json(msg=f"The roles cannot be used because {error}.")
-    titles = [role.title for role in roles]
-    doubled = sorted({title for title in titles if titles.count(title) > 1})
-    if doubled:
-        module.fail_json(msg=f"The option custom_roles declares more than once: {', '.join(doubled)}.")
+    refuse_doubled(module, "custom_roles", [role.title for role in roles])
     return roles
 
 

@@ -257,7 +257,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._connection imp
     login_argument_spec,
     require_pymongo,
 )
-from ansible_collections.stronghold.mongodb.plugins.module_utils._module import Items, finish, funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._module import Items, finish, funnel, refuse_doubled
 
 
 def declared_users(module: AnsibleModule) -> list[User]:
@@ -268,10 +268,7 @@ def declared_users(module: AnsibleModule) -> list[User]:
             users.append(User.from_params(item))
         except ValueError as error:
             module.fail_json(msg=f"The user {item['name']}@{item['database']} cannot be declared so because {error}.")
-    titles = [user.title for user in users]
-    doubled = sorted({title for title in titles if titles.count(title) > 1})
-    if doubled:
-        module.fail_json(msg=f"The option users declares more than once: {', '.join(doubled)}.")
+    refuse_doubled(module, "users", [user.title for user in users])
     return users
 
 

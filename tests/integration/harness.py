@@ -107,3 +107,15 @@ def run_module(
     if done.returncode:
         result["rc"] = done.returncode
     return result
+
+
+def unchanged(result: dict[str, Any]) -> bool:
+    return not result.get("failed") and result["changed"] is False
+
+
+def one_sentence(result: dict[str, Any]) -> str:
+    assert result["failed"]
+    assert result["msg"].count("\n") == 0
+    assert "Traceback" not in json.dumps(result)
+    assert {"host", "attempt", "reason", "remedy"} <= set(result)
+    return str(result["msg"])

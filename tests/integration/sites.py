@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -131,15 +130,3 @@ def manage(site: Site, users: Sequence[User], purge: Purge | None = None, *, app
         if apply:
             plan.apply()
         return plan
-
-
-def unchanged(result: dict[str, Any]) -> bool:
-    return not result.get("failed") and result["changed"] is False
-
-
-def one_sentence(result: dict[str, Any]) -> str:
-    assert result["failed"]
-    assert result["msg"].count("\n") == 0
-    assert "Traceback" not in json.dumps(result)
-    assert {"host", "attempt", "reason", "remedy"} <= set(result)
-    return str(result["msg"])

@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 
 import pymongo
 import pytest
-from integration.harness import ROOT, Mongod, run_module
+from integration.harness import ROOT, Mongod, one_sentence, run_module, unchanged
 
 from lab.binaries import mongod_tree
 
@@ -129,18 +129,6 @@ def processes() -> dict[int, bytes]:
         except OSError:
             continue
     return found
-
-
-def unchanged(result: dict[str, Any]) -> bool:
-    return not result.get("failed") and result["changed"] is False
-
-
-def one_sentence(result: dict[str, Any]) -> str:
-    assert result["failed"]
-    assert result["msg"].count("\n") == 0
-    assert "Traceback" not in json.dumps(result)
-    assert {"host", "attempt", "reason", "remedy"} <= set(result)
-    return str(result["msg"])
 
 
 def standalone(seed: Seed) -> Mongod:

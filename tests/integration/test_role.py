@@ -8,14 +8,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pymongo
 import pytest
-from integration.harness import Mongod, mongods, run_module
+from integration.harness import Mongod, mongods, one_sentence, run_module, unchanged
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.role_server import Roles, plan_roles
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.roles import Role
@@ -62,17 +61,6 @@ def stored(root: Client, name: str, database: str = "admin") -> dict[str, Any] |
     command = {"rolesInfo": [{"role": name, "db": database}], "showPrivileges": True, "showAuthenticationRestrictions": True}
     found = root.admin.command(command)["roles"]
     return {key: value for key, value in found[0].items() if not key.startswith("inherited")} if found else None
-
-
-def unchanged(result: dict[str, Any]) -> bool:
-    return not result.get("failed") and result["changed"] is False
-
-
-def one_sentence(result: dict[str, Any]) -> str:
-    assert result["failed"]
-    assert result["msg"].count("\n") == 0
-    assert "Traceback" not in json.dumps(result)
-    return str(result["msg"])
 
 
 LOG = {"resource": {"db": "shop", "collection": "log"}, "actions": ["insert"]}

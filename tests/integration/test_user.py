@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.sites import KINDS, ROOT, Site, declared, login, manage, one_sentence, served, unchanged
+from integration.harness import one_sentence, unchanged
+from integration.sites import KINDS, ROOT, Site, declared, login, manage, served
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.bulk import plan_users
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import Accounts

@@ -19,8 +19,8 @@ from typing import Any
 
 import pymongo
 import pytest
-from integration.harness import Mongod, mongods, run_module
-from integration.sites import Kind, Site, declared, login, manage, one_sentence, served, unchanged
+from integration.harness import Mongod, mongods, one_sentence, run_module, unchanged
+from integration.sites import Kind, Site, declared, login, manage, served
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.bulk import plan_users
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import Terms, grant_of

@@ -26,7 +26,7 @@ class Directory(Roles):
 
     def users(self) -> list[Document]:
         """Elements of usersInfo's answer with privileges and restrictions. Raises StrongholdError."""
-        listed = self._ask("admin", {"usersInfo": {"forAllDBs": True}}, "list the users")["users"]
+        listed = self.ask("admin", {"usersInfo": {"forAllDBs": True}}, "list the users")["users"]
         return self._whole("usersInfo", "users", "user", listed)
 
     def roles(self, databases: Sequence[str]) -> list[Document]:
@@ -35,9 +35,9 @@ class Directory(Roles):
         An account that may not read where roles are stored is shown those of ``databases``, and of all that it may list.
         """
         try:
-            found = self._ask("admin", {"distinct": "system.roles", "key": "db"}, "list the databases with roles")["values"]
+            found = self.ask("admin", {"distinct": "system.roles", "key": "db"}, "list the databases with roles")["values"]
         except ItemError:
-            listed = self._ask("admin", {"listDatabases": 1, "nameOnly": True}, "list the databases")["databases"]
+            listed = self.ask("admin", {"listDatabases": 1, "nameOnly": True}, "list the databases")["databases"]
             found = {"admin", *databases, *(each["name"] for each in listed)} - {"local", "config", "$external"}
         keys = [{"db": database, "role": name} for database, name in self.custom(found)]
         return self._whole("rolesInfo", "roles", "role", keys)
@@ -54,7 +54,7 @@ class Directory(Roles):
         details = {command: names, "showPrivileges": True, "showAuthenticationRestrictions": True}
         documents: list[Document]
         try:
-            documents = self._ask("admin", details, f"read the {answer}")[answer]
+            documents = self.ask("admin", details, f"read the {answer}")[answer]
         except ItemError as error:
             if getattr(error.__cause__, "code", None) == UNAUTHORIZED:
                 raise

@@ -9,12 +9,11 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.authority import Need, lacking
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.authority import Need
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decision import Step
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.roles import (
     Role,
@@ -36,9 +35,6 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import ItemError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Change, Instead, Plan
 
-with contextlib.suppress(ImportError):  # the modules tell the user, by require_pymongo
-    from pymongo.errors import PyMongoError
-
 ROLE_EXISTS = 51002  # src/mongo/base/error_codes.yml
 
 Holders = Mapping[Key, Collection[str]]  # role -> titles of the users and roles that have it directly
@@ -54,7 +50,7 @@ class Roles(Accounts):
         for start in range(0, len(wanted), READ_AT_ONCE):
             page = [{"role": name, "db": database} for database, name in wanted[start : start + READ_AT_ONCE]]
             command = {"rolesInfo": page, "showPrivileges": True, "showAuthenticationRestrictions": True}
-            for document in self._ask("admin", command, "read the roles")["roles"]:
+            for document in self.ask("admin", command, "read the roles")["roles"]:
                 found[document["db"], document["role"]] = StoredRole.from_document(document)
         return found
 
@@ -80,7 +76,7 @@ class Roles(Accounts):
             return held
         wanted = {"$elemMatch": {"$or": [{"role": name, "db": database} for database, name in sorted(held)]}}
         command = {"usersInfo": {"forAllDBs": True}, "filter": {"roles": wanted}}
-        for user in self._ask("admin", command, "find who has the roles")["users"]:
+        for user in self.ask("admin", command, "find who has the roles")["users"]:
             for role in user["roles"]:
                 held.get((role["db"], role["role"]), set()).add(f"user {user['user']}@{user['db']}")
         # Only a role of admin can inherit one of another database.
@@ -92,15 +88,11 @@ class Roles(Accounts):
 
     def _beside(self, database: str) -> dict[Key, frozenset[Key]]:
         """The custom roles of a database, each with those directly below it."""
-        answer = self._ask(database, {"rolesInfo": 1}, f"list the roles of {database}")["roles"]
+        answer = self.ask(database, {"rolesInfo": 1}, f"list the roles of {database}")["roles"]
         return {(role["db"], role["role"]): frozenset((each["db"], each["role"]) for each in role["roles"]) for role in answer}
 
-    def _missing(self, database: str, command: Mapping[str, Any]) -> list[str]:
-        try:
-            answer = self.client.admin.command({"connectionStatus": 1, "showPrivileges": True})
-        except PyMongoError:
-            return []
-        return lacking(needs(command, database), answer["authInfo"]["authenticatedUserPrivileges"])
+    def _needs(self, command: Mapping[str, Any], database: str) -> set[Need]:
+        return needs(command, database)
 
 
 def needs(command: Mapping[str, Any], database: str) -> set[Need]:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.authority import lacking, needs
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.authority import Need, lacking, needs
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.sessions import kill_sessions
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login, connect, explain
@@ -114,17 +114,17 @@ class Accounts:
 
     def now(self) -> datetime:
         """The server's clock, which decides for all that manage its accounts. Raises StrongholdError."""
-        time: datetime = self._ask("admin", {"hello": 1}, "read the server's clock")["localTime"]
+        time: datetime = self.ask("admin", {"hello": 1}, "read the server's clock")["localTime"]
         return time.replace(tzinfo=time.tzinfo or timezone.utc)
 
     def in_use(self) -> set[Key]:
         """The accounts as which ``client`` is logged in. Raises StrongholdError."""
-        answer = self._ask("admin", {"connectionStatus": 1}, "find out which account is in use")
+        answer = self.ask("admin", {"connectionStatus": 1}, "find out which account is in use")
         return {(user["db"], user["user"]) for user in answer["authInfo"]["authenticatedUsers"]}
 
     def listed(self, database: str) -> list[dict[str, Any]]:
         """All users of a database as usersInfo shows them, without restrictions and credentials. Raises as ``read`` does."""
-        users: list[dict[str, Any]] = self._ask(database, {"usersInfo": 1}, f"list the users of {database}")["users"]
+        users: list[dict[str, Any]] = self.ask(database, {"usersInfo": 1}, f"list the users of {database}")["users"]
         return users
 
     def end_sessions(self, key: Key) -> None:
@@ -141,7 +141,7 @@ class Accounts:
             wanted = [{"user": name, "db": database} for database, name in keys[start : start + READ_AT_ONCE]]
             # Restrictions are shown for exact names only, not for a whole database.
             command = {"usersInfo": wanted, "showCredentials": True, "showAuthenticationRestrictions": True}
-            users = self._ask("admin", command, "read the users")["users"]
+            users = self.ask("admin", command, "read the users")["users"]
             found.update({(user["db"], user["user"]): Account.from_document(user) for user in users})
         return found
 
@@ -180,7 +180,7 @@ class Accounts:
                 raise Outrun(error, uncertain=True)
             raise error
 
-    def _ask(self, database: str, command: Mapping[str, Any], attempt: str) -> dict[str, Any]:
+    def ask(self, database: str, command: Mapping[str, Any], attempt: str) -> dict[str, Any]:
         """The answer to a command that only reads, by whichever member is the primary by then."""
         for pause in pauses():
             try:
@@ -226,7 +226,11 @@ class Accounts:
             answer = self.client.admin.command({"connectionStatus": 1, "showPrivileges": True})
         except PyMongoError:
             return []
-        return lacking(needs(command, database), answer["authInfo"]["authenticatedUserPrivileges"])
+        return lacking(self._needs(command, database), answer["authInfo"]["authenticatedUserPrivileges"])
+
+    def _needs(self, command: Mapping[str, Any], database: str) -> set[Need]:
+        """What a command demands where it is sent to ``database``."""
+        return needs(command, database)
 
 
 def _code(error: BaseException | None) -> int | None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -35,8 +34,8 @@ SETTINGS_DIRECTORY = "/etc/stronghold"
 
 
 def run() -> NoReturn:
-    """``main`` as a process, which ends at once: PyMongo lets the interpreter wait half a second for threads that sleep."""
-    os._exit(main())
+    """``main`` as a process."""
+    sys.exit(main())
 
 
 def main(words: Sequence[str] | None = None) -> int:

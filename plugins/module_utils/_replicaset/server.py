@@ -10,6 +10,7 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -160,9 +161,9 @@ class ReplicaSet:
 
     def _await_farewell(self, left: Sequence[Address]) -> None:
         """Until those that answer know that they left: by their next heartbeat to the set, if they still reach it."""
-        deadline = time.monotonic() + min(self._timeout, FAREWELL)
-        while any("setName" in peer.hello for peer in ask_all(self._login, left).values()) and time.monotonic() < deadline:
-            time.sleep(POLL)
+        for _round in self._until_timeout(FAREWELL) if left else ():
+            if not any("setName" in peer.hello for peer in ask_all(self._login, left).values()):
+                break
 
     def step_down(self, key: str) -> None:
         """Let another member become primary if the one with this key is."""
@@ -251,8 +252,8 @@ class ReplicaSet:
     def _at(self, peer: Peer) -> Login:
         return self._login.at(peer.address.host, peer.address.port)
 
-    def _until_timeout(self) -> Iterator[None]:
-        deadline = time.monotonic() + self._timeout
+    def _until_timeout(self, at_most: float = math.inf) -> Iterator[None]:
+        deadline = time.monotonic() + min(self._timeout, at_most)
         while True:
             yield
             if time.monotonic() >= deadline:
