@@ -35,7 +35,7 @@ SETTINGS_DIRECTORY = "/etc/stronghold"
 
 def run() -> NoReturn:
     """``main`` as a process."""
-    sys.exit(main())
+    raise SystemExit(main())
 
 
 def main(words: Sequence[str] | None = None) -> int:
