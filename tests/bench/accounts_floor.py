@@ -16,6 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pymongo
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
 PAGE = 100
 
@@ -31,7 +33,8 @@ def check(client: pymongo.MongoClient[dict[str, Any]], users: list[dict[str, Any
     def holds(found: dict[str, Any]) -> bool:
         stored = found["credentials"]["SCRAM-SHA-256"]
         password = passwords[found["db"], found["user"]].encode()
-        salted = hashlib.pbkdf2_hmac("sha256", password, base64.b64decode(stored["salt"]), stored["iterationCount"])
+        salt, iterations = base64.b64decode(stored["salt"]), stored["iterationCount"]
+        salted = PBKDF2HMAC(hashes.SHA256(), hashes.SHA256.digest_size, salt, iterations).derive(password)
         key = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
         return key == base64.b64decode(stored["storedKey"])
 

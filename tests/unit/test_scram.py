@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts import scram
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.scram import SHA_1, SHA_256, matches, prepare
 
 PLAIN = {
@@ -40,8 +41,10 @@ PREPARED_NAME = "it's@dot.ted"
 PREPARED_PASSWORD = "p\u00e4ss\u00a0\u2168\u00ad!"
 
 
+@pytest.mark.parametrize("library", [scram.PBKDF2HMAC, None], ids=["cryptography", "hashlib"])
 @pytest.mark.parametrize("mechanism", [SHA_1, SHA_256])
-def test_each_mechanism_knows_its_password(mechanism: str) -> None:
+def test_each_mechanism_knows_its_password(monkeypatch: pytest.MonkeyPatch, mechanism: str, library: object) -> None:
+    monkeypatch.setattr(scram, "PBKDF2HMAC", library)
     assert matches({mechanism: PLAIN[mechanism]}, "a", "x") is True
     assert matches({mechanism: PLAIN[mechanism]}, "a", "X") is False
     assert matches({mechanism: PREPARED[mechanism]}, PREPARED_NAME, PREPARED_PASSWORD) is True
