@@ -67,6 +67,17 @@ class Systemd:
         """Stop and start the unit, with its files as they are now."""
         self._run("restart")
 
+    def stop(self) -> None:
+        """Stop the unit, if it runs."""
+        self._run("stop")
+
+    def run_later(self, unit: str, seconds: int, command: list[str]) -> None:
+        """Have a timer of its own, ``unit``.timer, run ``command`` once, in ``seconds`` (systemd-run(1))."""
+        when = [f"--unit={unit}", f"--on-active={seconds}", "--timer-property=AccuracySec=100ms", "--collect"]
+        done = self._call(["systemd-run", *when, *command])
+        if done.returncode:
+            raise self.failure("start", " ".join(done.stderr.split()) or f"systemd-run ended with {done.returncode}")
+
     def journal(self) -> str:
         """The end of the unit's journal in one line, empty where it cannot be read."""
         try:

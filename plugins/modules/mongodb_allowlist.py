@@ -28,7 +28,11 @@ options:
   sources:
     description:
       - Entries of the group O(name). An entry is an IPv4 or IPv6 address, a network in CIDR notation or a range C(FIRST-LAST), or
-        a dictionary with V(source) and V(comment). Comments are kept in the file.
+        a dictionary with V(source), V(comment) and V(expires). Comments are kept in the file.
+      - V(expires) is a time as in ISO 8601 with a zone, such as V(2030-12-31T18:00:00+01:00). An entry that is declared after
+        that time is not made. One that is there goes by itself, at most a minute later, where
+        M(stronghold.mongodb.mongodb_program) runs the command V(allowlist), else with the next task. With O(state=present) an
+        entry without V(expires) keeps the end that it has; an empty one makes it permanent.
       - Entries may overlap. Unset keeps the entries of the group.
     type: list
     elements: raw
@@ -75,14 +79,36 @@ options:
       - Whether to remove every group that this task does not name.
     type: bool
     default: false
+  protected:
+    description:
+      - Addresses that must stay admitted, such as those of members and of the backup host, kept in the file. A change after which
+        one of them would be shut out is refused, also by a later task that does not name it. Unset keeps them, empty clears them.
+    type: list
+    elements: str
+  force:
+    description:
+      - Make the change even if it cuts off what is in O(protected), members of the replica set to which the server on this host
+        belongs, or everybody but loopback. Without, each of these is refused.
+      - The server is asked for its members only where somebody is to be shut out. It need not run. The login options say how
+        to reach it; no account is needed. A server that listens but cannot be asked is a warning.
+    type: bool
+    default: false
+  confirm_timeout:
+    description:
+      - Try the change for that number of seconds. Only the kernel is changed, and systemd takes the change back at the end of
+        that time, whatever became of this run or of the connection to the host.
+      - The same task without this option, run in time, confirms the change and makes it last.
+    type: int
 requirements:
   - nftables with JSON support, as all distributions build it
 notes:
   - The account that runs the module must be root.
   - An address that several groups hold is admitted until the last of them lets it go.
 seealso:
+  - module: stronghold.mongodb.mongodb_allowlist_info
   - module: ansible.builtin.iptables
 extends_documentation_fragment:
+  - stronghold.mongodb.login
   - stronghold.mongodb.attributes
   - stronghold.mongodb.attributes.planned
 """
@@ -112,10 +138,26 @@ EXAMPLES = r"""
     sources: [203.0.113.99]
     persist: false
 
+- name: Let support in for an evening
+  stronghold.mongodb.mongodb_allowlist:
+    name: support
+    sources:
+      - source: 203.0.113.99
+        comment: ticket 4711
+        expires: "2035-03-01T22:00:00+01:00"
+
+- name: Try a change from afar, which comes back after five minutes unless the same task confirms it without confirm_timeout
+  stronghold.mongodb.mongodb_allowlist:
+    name: application
+    sources: [192.0.2.128/26]
+    state: exact
+    confirm_timeout: 300
+
 - name: Answer loopback only
   stronghold.mongodb.mongodb_allowlist:
     groups: []
     purge: true
+    force: true
 """
 
 RETURN = r"""
@@ -152,20 +194,26 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.declaration import Request, Wish, tidy
-from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.kernel import Nft
-from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.plan import plan_allowlist
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.declaration import Declaration, Request, Wish, tidy
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.plan import Allowlist
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.ruleset import GROUP_NAME
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.safety import refuse_harm, running_members
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import (
     BITS,
+    NEVER,
+    UNSET,
+    Ranges,
     Source,
     SourceError,
     parse,
     ranges,
+    subtract,
 )
-from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.store import Store, alone
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.store import alone
+from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login, login_argument_spec
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._module import finish, funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._moments import moment
 
 HIGHEST_PORT = 65535
 
@@ -195,22 +243,37 @@ def request_of(params: dict[str, Any], host: str) -> Request:
         wrong = next((port for port in ports if not 1 <= port <= HIGHEST_PORT), None)
         if wrong is not None:
             raise StrongholdError(host, f"guard port {wrong}", "it is not a TCP port", f"name a port from 1 to {HIGHEST_PORT}")
-    return Request(groups, ports, params["purge"])
+    protected = params["protected"]
+    if protected is not None:
+        protected = tidy(source_of(entry, "protected", host) for entry in protected)
+    return Request(groups, ports, params["purge"], protected)
 
 
 def source_of(entry: Any, group: str, host: str) -> Source:
     """One entry, a string or a dictionary. Raises StrongholdError."""
     fields = entry if isinstance(entry, dict) else {"source": entry}
     attempt = f"use the entry '{fields.get('source', entry)}' of group '{group}'"
-    source, comment = fields.get("source"), fields.get("comment") or ""
-    if not isinstance(source, str) or not isinstance(comment, str) or set(fields) - {"source", "comment"}:
+    source, comment, expires = fields.get("source"), fields.get("comment") or "", fields.get("expires")
+    texts = all(isinstance(text, str) for text in (source, comment, expires or ""))
+    if not texts or set(fields) - {"source", "comment", "expires"}:
         raise StrongholdError(
-            host, attempt, "it is neither a string nor source with comment", "write source: ADDRESS and comment: TEXT"
+            host,
+            attempt,
+            "it is neither a string nor source with comment and expires",
+            "write source: ADDRESS, comment: TEXT and expires: TIME, each in quotes",
         )
     try:
-        return parse(source, comment)
+        return parse(source, comment, _end(expires))
     except SourceError as error:
         raise StrongholdError(host, attempt, error.reason, error.remedy) from error
+    except ValueError as error:
+        raise StrongholdError(host, attempt, str(error), "write for example 2030-12-31T18:00:00Z") from error
+
+
+def _end(expires: str | None) -> int:
+    if expires is None:
+        return UNSET
+    return int(moment(expires).timestamp()) if expires else NEVER
 
 
 def main() -> None:
@@ -231,6 +294,10 @@ def main() -> None:
             "ports": {"type": "list", "elements": "int"},
             "persist": {"type": "bool", "default": True},
             "purge": {"type": "bool", "default": False},
+            "protected": {"type": "list", "elements": "str"},
+            "force": {"type": "bool", "default": False},
+            "confirm_timeout": {"type": "int"},
+            **login_argument_spec(),
         },
         mutually_exclusive=[["name", "groups"], ["sources", "groups"]],
         required_one_of=[["name", "groups"]],
@@ -238,16 +305,42 @@ def main() -> None:
         supports_check_mode=True,
     )
     host = platform.node()
+    params = module.params
     with funnel(module):
-        request = request_of(module.params, host)
+        request = request_of(params, host)
+        if params["confirm_timeout"] is not None and params["confirm_timeout"] < 1:
+            reason = f"confirm_timeout is {params['confirm_timeout']}"
+            raise StrongholdError(host, "try the change", reason, "give the seconds, at least 1")
         for name, version in unlimited(request):
             module.warn(f"Group '{name}' admits every IPv{version} address.")
-        nft, store = Nft(host), Store(host)
         with nullcontext() if module.check_mode else alone(host):
-            # A host that has no nft yet has no table yet: check mode predicts what a run will do after its installation.
-            listing = nft.listing() if nft.installed or not module.check_mode else None
-            plan, in_force = plan_allowlist(request, listing, nft, store, persist=module.params["persist"])
-            finish(module, plan, **in_force)
+            allowlist = Allowlist(host, predict=module.check_mode)
+
+            def guard(before: Ranges, after: Ranges, target: Declaration) -> None:
+                if not params["force"]:
+                    refuse_harm(host, before, after, target.protected, endangered(module, before, after, target))
+
+            plan, in_force = allowlist.plan(
+                request, persist=params["persist"], confirm_timeout=params["confirm_timeout"], guard=guard
+            )
+            finish(module, plan, report=lambda: remembered(module, allowlist), **in_force)
+
+
+def endangered(module: AnsibleModule, before: Ranges, after: Ranges, target: Declaration) -> dict[str, Source]:
+    """The other members of the running set, where somebody is to be shut out."""
+    if not any(subtract(before[version], after[version]) for version in (4, 6)):
+        return {}
+    members, unasked = running_members(Login.from_params(module.params), target.ports)
+    for reason in unasked:
+        module.warn(f"Whether a member of the running set is cut off could not be told: {reason}")
+    return members
+
+
+def remembered(module: AnsibleModule, allowlist: Allowlist) -> dict[str, Any]:
+    """After the change: what the kernel holds now is noted, which is no result."""
+    if not module.check_mode:
+        allowlist.remember()
+    return {}
 
 
 def unlimited(request: Request) -> list[tuple[str, int]]:

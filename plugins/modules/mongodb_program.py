@@ -13,7 +13,7 @@ description:
   - Installs one program, made of the very code that the modules run, with the settings of one of its commands and the
     systemd units that run it, as one plan in one task.
   - The program needs no Ansible. It runs with the Python that runs this module.
-  - The login options are what the command logs in with. They are kept in its settings, a file for root alone.
+  - The login options are what the command logs in with, if it does. They are kept in its settings, a file for root alone.
     This module does not connect.
 author:
   - The stronghold.mongodb maintainers (@stronghold-mongodb)
@@ -29,8 +29,11 @@ options:
         What it did is one line of output for each account.
       - Its account needs the actions C(viewUser) and C(dropUser) on every database, and on the cluster C(viewUser),
         C(killAnySession), C(inprog), C(killop) and C(replSetGetConfig).
+      - V(allowlist) keeps the rules of M(stronghold.mongodb.mongodb_allowlist) as they were declared. It puts back what another
+        tool flushed, deleted or altered, and takes out entries that have expired. What it did is one line of output. It logs in
+        nowhere.
     type: str
-    choices: [expiry]
+    choices: [allowlist, expiry]
     required: true
   service:
     description:
@@ -107,7 +110,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._layout import 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._module import finish, funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Plan
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.bundle import build
-from ansible_collections.stronghold.mongodb.plugins.module_utils._program.program import COMMANDS
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program.program import COMMANDS, CONNECTING
 from ansible_collections.stronghold.mongodb.plugins.module_utils._systemd import Systemd
 
 
@@ -124,7 +127,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    require_pymongo(module)
+    if module.params["command"] in CONNECTING:
+        require_pymongo(module)
     with funnel(module):
         plan = plan_program(module.params)
     finish(module, plan)
@@ -154,6 +158,8 @@ def plan_program(params: dict[str, Any]) -> Plan:
 
 def settings(params: dict[str, Any]) -> str:
     """The file of ``_program.program``: what is unset is left out."""
+    if params["command"] not in CONNECTING:
+        return "{}\n"
     login = {name: value for name, value in asdict(Login.from_params(params)).items() if value is not None}
     return json.dumps({"login": login}, indent=2, sort_keys=True) + "\n"
 

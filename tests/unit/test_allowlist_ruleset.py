@@ -28,9 +28,10 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sour
 DECLARED = Declaration(
     (27017, 27018),
     {
-        "app": tidy([parse("10.0.0.0/24", "office"), parse("10.0.0.7", "in it"), parse("2001:db8::1")]),
+        "app": tidy([parse("10.0.0.0/24", "office"), parse("10.0.0.7", "in it", 1893456000), parse("2001:db8::1")]),
         "empty": (),
     },
+    (parse("10.0.0.7"), parse("2001:db8::1")),
 )
 
 RENDERED = (Path(__file__).parent / "rendered" / "allowlist.nft").read_text()
@@ -46,8 +47,13 @@ def matching(left: dict[str, Any], right: str) -> dict[str, Any]:
     return {"match": {"op": "==", "left": left, "right": right}}
 
 
-def sources_of(family: str, group: str) -> list[dict[str, Any]]:
-    return [matching({"payload": {"protocol": family, "field": "saddr"}}, group), {"accept": None}]
+def sources_of(family: str, group: str, *more: dict[str, Any]) -> list[dict[str, Any]]:
+    return [matching({"payload": {"protocol": family, "field": "saddr"}}, group), *more, {"accept": None}]
+
+
+def remembering(family: str, name: str) -> dict[str, Any]:
+    key = {"payload": {"protocol": family, "field": "saddr"}}
+    return {"set": {"op": "update", "elem": key, "set": f"@{name}", "stmt": [{"counter": None}]}}
 
 
 def listed_set(name: str, kind: str, elements: list[Any], **more: Any) -> dict[str, Any]:
@@ -56,7 +62,9 @@ def listed_set(name: str, kind: str, elements: list[Any], **more: Any) -> dict[s
 
 PORTS = matching({"payload": {"protocol": "tcp", "field": "dport"}}, "@ports")
 HERE = matching({"fib": {"result": "type", "flags": ["daddr"]}}, "local")
-JUDGE = {"jump": {"target": "judge"}}
+COUNTED = {"counter": {"packets": 7, "bytes": 420}}
+REFUSE = {"goto": {"target": "refuse"}}
+KNOCK = {"elem": {"val": "192.0.2.9", "expires": 86000, "counter": {"packets": 2, "bytes": 120}}}
 LISTING: dict[str, Any] = {
     "nftables": [
         {"metainfo": {"version": "1.0.6", "json_schema_version": 1}},
@@ -69,7 +77,9 @@ LISTING: dict[str, Any] = {
             flags=["interval"],
         ),
         listed_set("app_6", "ipv6_addr", [{"prefix": {"addr": "::", "len": 0}}], flags="interval"),
-        {"chain": {"family": "inet", "table": T, "name": "judge", "handle": 1}},
+        listed_set("_knocking_4", "ipv4_addr", [KNOCK], size=4096, flags=["timeout"], timeout=86400),
+        listed_set("_knocking_6", "ipv6_addr", [], size=4096, flags=["timeout", "dynamic"], timeout=86400),
+        *({"chain": {"family": "inet", "table": T, "name": name, "handle": 1}} for name in ("judge", "count", "refuse")),
         *(
             {
                 "chain": {
@@ -88,9 +98,16 @@ LISTING: dict[str, Any] = {
         rule("judge", matching({"meta": {"key": "iif"}}, "lo"), {"accept": None}),
         rule("judge", *sources_of("ip", "@app_4")),
         rule("judge", *sources_of("ip6", "@app_6")),
-        rule("judge", {"counter": {"packets": 3, "bytes": 180}}, {"drop": None}),
-        rule("prerouting", PORTS, HERE, JUDGE),
-        rule("input", PORTS, JUDGE),
+        rule("judge", REFUSE),
+        rule("count", matching({"meta": {"key": "iif"}}, "lo"), {"accept": None}),
+        rule("count", *sources_of("ip", "@app_4", COUNTED)),
+        rule("count", *sources_of("ip6", "@app_6", COUNTED)),
+        rule("count", REFUSE),
+        rule("refuse", remembering("ip", "_knocking_4")),
+        rule("refuse", remembering("ip6", "_knocking_6")),
+        rule("refuse", {"counter": {"packets": 3, "bytes": 180}}, {"drop": None}),
+        rule("prerouting", PORTS, HERE, {"jump": {"target": "judge"}}),
+        rule("input", PORTS, {"jump": {"target": "count"}}),
     ]
 }
 GROUPS = {"app": {4: [(0x0A000001,) * 2, (0x0A000100, 0x0A0001FF), (0x0A000200, 0x0A000205)], 6: [(0, 2**128 - 1)]}}
@@ -102,16 +119,20 @@ def test_the_script_is_readable_and_carries_its_declaration() -> None:
 
 
 COMMENTS = st.text(st.characters(exclude_categories=("C", "Z")) | st.just(" "), max_size=12).map(str.strip)
-SOURCES = st.builds(Source, st.just(4), st.integers(0, 99), st.integers(100, 2**32 - 1), COMMENTS)
+ENDS = st.just(0) | st.integers(1, 2**31)
+SOURCES = st.builds(Source, st.just(4), st.integers(0, 99), st.integers(100, 2**32 - 1), COMMENTS, ENDS)
 NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9_.-]{0,9}", fullmatch=True)
 
 
 @given(
     st.dictionaries(NAMES, st.lists(SOURCES, max_size=4).map(tidy), max_size=4),
     st.sets(st.integers(1, 65535), min_size=1, max_size=3),
+    st.lists(SOURCES.map(lambda source: source._replace(comment="", expires=0)), max_size=2).map(tidy),
 )
-def test_every_declaration_is_found_again_in_its_script(groups: dict[str, tuple[Source, ...]], ports: set[int]) -> None:
-    declared = Declaration(tuple(sorted(ports)), dict(sorted(groups.items())))
+def test_every_declaration_is_found_again_in_its_script(
+    groups: dict[str, tuple[Source, ...]], ports: set[int], protected: tuple[Source, ...]
+) -> None:
+    declared = Declaration(tuple(sorted(ports)), dict(sorted(groups.items())), protected)
     assert recorded(render(declared)) == declared
     code = [line for line in render(declared).splitlines() if line and not line.startswith("#")]
     assert code == script(declared.ports, declared.ranges()).splitlines()  # no comment gets out of its line
@@ -164,16 +185,17 @@ def with_item(item: dict[str, Any], at: int = 99) -> dict[str, Any]:
         (altered("set", type="mark"), ["set ports"]),
         (altered("set", elem=[27017, {"range": [1, 9]}]), ["set ports"]),
         (altered("set", elem=[{"elem": {"val": 27017, "timeout": 9}}]), ["set ports"]),
-        (without('"lo"'), ["chain judge"]),
-        (without('"drop"'), ["chain judge"]),
+        (without('"lo"'), ["chain count", "chain judge"]),
+        (without('"drop"'), ["chain refuse"]),
+        (without('"update"'), ["chain refuse"]),
         (without('"fib"'), ["chain prerouting"]),
         (without('"input"'), ["chain input"]),
-        (without('"ipv6_addr"'), ["set app_6"]),
-        (with_item(rule("judge", {"accept": None}), at=8), ["chain judge"]),
+        (without('"ipv6_addr"'), ["set _knocking_6", "set app_6"]),
+        (with_item(rule("judge", {"accept": None}), at=12), ["chain judge"]),
         (with_item(rule("input", {"accept": None})), ["chain input"]),
         (with_item({"map": {"family": "inet", "name": "m", "table": T, "handle": 3}}), ["map m"]),
         (with_item(listed_set("x", "mark", [])), ["set x"]),
-        (with_item(listed_set("x_4", "mark", [1])), ["chain judge", "set x_4", "set x_6"]),
+        (with_item(listed_set("x_4", "mark", [1])), ["chain count", "chain judge", "set x_4", "set x_6"]),
     ],
 )
 def test_what_is_altered_is_named(listing: dict[str, Any], named: list[str]) -> None:
@@ -199,7 +221,7 @@ def test_an_update_says_only_what_differs() -> None:
     assert "delete element inet stronghold_mongodb app_4 { 10.0.0.1 }" in lines
     assert "add element inet stronghold_mongodb app_4 { 10.0.0.1-10.0.0.2 }" in lines
     assert [line for line in lines if "delete set" in line] == [f"delete set inet stronghold_mongodb old_{v}" for v in (4, 6)]
-    assert lines.index("flush chain inet stronghold_mongodb judge") < lines.index("delete set inet stronghold_mongodb old_4")
+    assert lines.index("flush chain inet stronghold_mongodb count") < lines.index("delete set inet stronghold_mongodb old_4")
     assert "\t\tip saddr @new_4 accept" in lines
     assert not any("@old_4" in line or "10.0.1.0" in line or "delete table" in line for line in lines)
 

@@ -17,10 +17,10 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grant
     grant_of,
     is_expired,
     is_internal,
-    moment,
     public,
     with_terms,
 )
+from ansible_collections.stronghold.mongodb.plugins.module_utils._moments import moment
 
 NOON = datetime(2030, 6, 1, 12, tzinfo=timezone.utc)
 MORNING = NOON - timedelta(hours=4)

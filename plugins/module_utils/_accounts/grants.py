@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._moments import in_utc, milliseconds
+
 RESERVED = "stronghold"
 INTERNAL = "internal"
 _FIELDS = ("valid_until", "granted_by", "reason", "granted_at")
@@ -52,8 +54,8 @@ def grant_of(custom_data: Mapping[str, Any]) -> Grant | None:
     until, at = reserved.get("valid_until"), reserved.get("granted_at")
     if not isinstance(until, datetime):
         return None
-    granted_at = _utc(at) if isinstance(at, datetime) else datetime.fromtimestamp(0, timezone.utc)
-    return Grant(_utc(until), str(reserved.get("granted_by", "")), str(reserved.get("reason", "")), granted_at)
+    granted_at = in_utc(at) if isinstance(at, datetime) else datetime.fromtimestamp(0, timezone.utc)
+    return Grant(in_utc(until), str(reserved.get("granted_by", "")), str(reserved.get("reason", "")), granted_at)
 
 
 def is_expired(grant: Grant | Terms, now: datetime) -> bool:
@@ -80,30 +82,10 @@ def with_terms(custom_data: Mapping[str, Any], terms: Terms | None, now: datetim
     kept = {key: value for key, value in reserved.items() if key not in _FIELDS}
     if terms is None:
         return kept
-    values = (terms.valid_until, terms.granted_by, terms.reason, _milliseconds(now))
+    values = (terms.valid_until, terms.granted_by, terms.reason, milliseconds(now))
     return {**kept, **dict(zip(_FIELDS, values))}
-
-
-def moment(text: str) -> datetime:
-    """A point in time in UTC from ISO 8601. Raises ValueError, also where the zone is missing."""
-    spelled = text[:-1] + "+00:00" if text[-1:] in ("Z", "z") else text
-    try:
-        found = datetime.fromisoformat(spelled)
-    except ValueError:
-        raise ValueError(f"{text!r} is not a time as in ISO 8601, such as 2030-12-31T18:00:00+01:00") from None
-    if found.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone; append Z for UTC, or an offset such as +01:00")
-    return _milliseconds(found)
 
 
 def _reserved(custom_data: Mapping[str, Any]) -> dict[str, Any]:
     found = custom_data.get(RESERVED)
     return dict(found) if isinstance(found, Mapping) else {}
-
-
-def _utc(time: datetime) -> datetime:
-    return time.replace(tzinfo=timezone.utc) if time.tzinfo is None else time.astimezone(timezone.utc)
-
-
-def _milliseconds(time: datetime) -> datetime:
-    return _utc(time).replace(microsecond=time.microsecond // 1000 * 1000)

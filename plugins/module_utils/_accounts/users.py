@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts import scram
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import RESERVED, Terms, moment
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import RESERVED, Terms
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restrictions import (
     Restrictions,
     declared_restrictions,
     restriction_argument_spec,
 )
+from ansible_collections.stronghold.mongodb.plugins.module_utils._moments import moment
 
 EXTERNAL = "$external"
 

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import (
+    NEVER,
+    UNSET,
     Ranges,
     Source,
     meeting,
@@ -25,10 +27,14 @@ DEFAULT_PORTS = (27017,)
 
 @dataclass(frozen=True)
 class Declaration:
-    """Sorted ports, and per group its entries, sorted and without repetition. No group means: loopback only."""
+    """Sorted ports, and per group its entries, sorted and without repetition. No group means: loopback only.
+
+    ``protected`` are addresses that must stay admitted.
+    """
 
     ports: tuple[int, ...] = DEFAULT_PORTS
     groups: Mapping[str, tuple[Source, ...]] = field(default_factory=dict)
+    protected: tuple[Source, ...] = ()
 
     def ranges(self) -> dict[str, Ranges]:
         """What each group admits."""
@@ -45,15 +51,16 @@ class Wish:
 
 @dataclass(frozen=True)
 class Request:
-    """What one task asks for; ``ports`` None keeps those in force; ``purge`` removes every group that is not named."""
+    """What one task asks for; ``ports`` and ``protected`` None keep those in force; ``purge`` removes every group not named."""
 
     groups: Mapping[str, Wish]
     ports: tuple[int, ...] | None = None
     purge: bool = False
+    protected: tuple[Source, ...] | None = None
 
 
-def revise(base: Declaration, request: Request) -> Declaration:
-    """``base`` as ``request`` wants it."""
+def revise(base: Declaration, request: Request, now: float = 0) -> Declaration:
+    """``base`` as ``request`` wants it, without what has expired at ``now``, in seconds since 1970."""
     groups = {} if request.purge else dict(base.groups)
     for name, wish in request.groups.items():
         held = base.groups.get(name, ())
@@ -62,10 +69,21 @@ def revise(base: Declaration, request: Request) -> Declaration:
             if wish.sources is not None and name in base.groups:
                 groups[name] = _without(held, wish.sources)
         elif wish.state == "exact" and wish.sources is not None:
-            groups[name] = wish.sources
+            groups[name] = tuple(source._replace(expires=max(source.expires, NEVER)) for source in wish.sources)
         else:
-            groups[name] = tidy((*held, *(wish.sources or ())))
-    return Declaration(base.ports if request.ports is None else request.ports, dict(sorted(groups.items())))
+            groups[name] = _joined(held, wish.sources or ())
+    return Declaration(
+        base.ports if request.ports is None else request.ports,
+        {name: in_force(sources, now) for name, sources in sorted(groups.items())},
+        base.protected if request.protected is None else request.protected,
+    )
+
+
+def in_force(sources: tuple[Source, ...], now: float) -> tuple[Source, ...]:
+    """Without what has expired."""
+    if any(NEVER < source.expires <= now for source in sources):
+        return tuple(source for source in sources if not NEVER < source.expires <= now)
+    return sources
 
 
 def undeclared(target: Declaration, request: Request) -> dict[str, int]:
@@ -75,16 +93,18 @@ def undeclared(target: Declaration, request: Request) -> dict[str, int]:
     """
     counts = {}
     for name, wish in request.groups.items():
-        declared = set(wish.sources or ())
-        counts[name] = sum(not declared & {held, held._replace(comment="")} for held in target.groups.get(name, ()))
+        declared = {source[:4] for source in wish.sources or ()}
+        counts[name] = sum(held[:4] not in declared and (*held[:3], "") not in declared for held in target.groups.get(name, ()))
     return {name: count for name, count in counts.items() if count}
 
 
 def tidy(sources: Iterable[Source]) -> tuple[Source, ...]:
     """Sorted and each once; an entry without comment gives way to the same entry with one."""
     unique = set(sources)
-    commented = {source[:3] for source in unique if source.comment}
-    return tuple(sorted(source for source in unique if source.comment or source[:3] not in commented))
+    commented = {(*source[:3], source.expires) for source in unique if source.comment}
+    if not commented:
+        return tuple(sorted(unique))
+    return tuple(sorted(source for source in unique if source.comment or (*source[:3], source.expires) not in commented))
 
 
 def of_ranges(admitted: Ranges) -> tuple[Source, ...]:
@@ -92,17 +112,41 @@ def of_ranges(admitted: Ranges) -> tuple[Source, ...]:
     return tuple(Source(version, first, last) for version in (4, 6) for first, last in admitted[version])
 
 
+def _joined(held: tuple[Source, ...], wished: tuple[Source, ...]) -> tuple[Source, ...]:
+    """What is held and what is wished for beside it. The same addresses with the same comment, or with any where none is wished
+    for, are the same entry: it gets another end where one is wished for.
+    """
+    if not wished:
+        return held
+    asked = {source[:3] for source in wished}
+    same: dict[tuple[int, int, int], list[Source]] = {}
+    for source in held:
+        if source[:3] in asked:
+            same.setdefault(source[:3], []).append(source)
+    replaced: set[Source] = set()
+    added: list[Source] = []
+    for wish in wished:
+        twins = [twin for twin in same.get(wish[:3], ()) if twin.comment == wish.comment or not (twin.comment and wish.comment)]
+        for twin in twins or [wish]:
+            end = twin.expires if wish.expires == UNSET else wish.expires
+            added.append(wish._replace(comment=wish.comment or twin.comment, expires=max(end, NEVER)))
+        replaced.update(twins)
+    return tidy((*(source for source in held if source not in replaced), *added))
+
+
 def _without(sources: Iterable[Source], removed: Iterable[Source]) -> tuple[Source, ...]:
     cuts = ranges(removed)
     return tidy(
-        Source(version, *piece, comment)
-        for version, first, last, comment in sources
+        Source(version, *piece, comment, expires)
+        for version, first, last, comment, expires in sources
         for piece in subtract([(first, last)], meeting(cuts[version], (first, last)))
     )
 
 
 def difference(before: Ranges, after: Ranges) -> tuple[Ranges, Ranges]:
     """What is removed and what is added on the way from ``before`` to ``after``."""
+    if before == after:
+        return {4: [], 6: []}, {4: [], 6: []}
     removed = {version: subtract(before[version], after[version]) for version in (4, 6)}
     added = {version: subtract(after[version], before[version]) for version in (4, 6)}
     return removed, added

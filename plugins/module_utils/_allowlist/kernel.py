@@ -14,6 +14,7 @@ import shutil
 import subprocess
 from typing import Any
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist import netlink
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.ruleset import FAMILY, TABLE, Listing, read
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 
@@ -32,17 +33,32 @@ class Nft:
     def installed(self) -> bool:
         return self.program is not None
 
-    def listing(self) -> Listing | None:
-        """Our table; None when the kernel has none."""
+    def table(self) -> dict[str, Any] | None:
+        """Our table as ``nft --json list table`` tells it; None when the kernel has none."""
         attempt = "list the packet filter"
         tables = self._json(attempt, "tables", FAMILY)["nftables"]
         if not any(item.get("table", {}).get("name") == TABLE for item in tables):
             return None
-        return read(self._json(attempt, "table", FAMILY, TABLE))
+        return self._json(attempt, "table", FAMILY, TABLE)
+
+    def listing(self) -> Listing | None:
+        """Our table; None when the kernel has none."""
+        table = self.table()
+        return None if table is None else read(table)
 
     def load(self, script: str) -> None:
         """Carry ``script`` out as one transaction: all of it or nothing."""
         self._run("load the packet filter", "--file", "-", script=script)
+
+    def amend(self, changes: list[netlink.Changed], made_for: int | None) -> bool:
+        """The same for a few elements, in no time; False where that is not to be had, and nothing was done."""
+        if made_for is None or not changes or sum(len(one.removed) + len(one.added) for one in changes) > netlink.MOST_INTERVALS:
+            return False
+        try:
+            netlink.change_elements(TABLE, changes, made_for)
+        except OSError:
+            return False
+        return True
 
     def _json(self, attempt: str, *what: str) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(self._run(attempt, "--json", "list", *what))

@@ -8,10 +8,13 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist import netlink
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.declaration import (
     DEFAULT_PORTS,
     Declaration,
@@ -26,41 +29,201 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.rule
     FAMILY,
     TABLE,
     Listing,
+    element_changes,
     recorded,
     render,
     update,
 )
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.running import Running
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.safety import together
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import Ranges, text
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.store import Store
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.trial import Trial
+from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Plan
 
 _NOTHING: Ranges = {4: [], 6: []}
+_TABLE = f"table {FAMILY} {TABLE}"
+_GENERATIONS = 1 << 32
+
+Guard = Callable[[Ranges, Ranges, Declaration], None]
 
 
-def plan_allowlist(
-    request: Request, listing: Listing | None, nft: Nft, store: Store, *, persist: bool
-) -> tuple[Plan, dict[str, Any]]:
-    """The plan, and what is in force after it: ``ports``, the names of the ``groups``, and the number of ``undeclared`` entries.
+@dataclass(frozen=True)
+class Recorded:
+    """A record's text, None where there is none, and what it declares, None where it cannot be read."""
 
-    With ``persist`` the file is the record: groups in it are put back into the kernel as they are in it, and groups
-    that only the kernel has stay there until a purge or the next boot. Without, the kernel's table is the record as
-    long as there is one, and the file stays as it is. Raises StrongholdError.
+    text: str | None
+    declaration: Declaration | None
+
+    @staticmethod
+    def of(content: str | None) -> Recorded:
+        return Recorded(content, None if content is None else recorded(content))
+
+
+class Allowlist:
+    """The rules of this host, in the kernel and in the file for the boot. Callers that apply hold ``store.alone``.
+
+    ``listing`` is what the kernel has, known without asking it where the stamp of the running record says so.
+    Raises StrongholdError.
     """
-    plan = Plan()
-    content = store.content()
-    known = None if content is None else recorded(content)
-    in_kernel = _declared(listing)
-    base = (known or in_kernel) if persist else (in_kernel or known)
-    target = revise(base or Declaration(), request)
-    wanted = target.ranges()
-    if persist and listing and known and not request.purge:
-        only_in_kernel = set(listing.groups) - set(known.groups) - set(request.groups)
-        wanted.update((name, listing.groups[name]) for name in only_in_kernel)
 
-    _plan_kernel(plan, target.ports, wanted, listing, nft)
-    if persist:
-        _plan_file(plan, target, content, known, store)
-    return plan, {"ports": list(target.ports), "groups": sorted(wanted), "undeclared": undeclared(target, request)}
+    def __init__(self, host: str, *, predict: bool = False) -> None:
+        self.host = host
+        self.nft, self.store, self.running = Nft(host), Store(host), Running(host)
+        self.trial = Trial(host, self.nft.program or "nft")
+        self.boot = Recorded.of(self.store.content())
+        content = self.running.content()
+        self.ran = self.boot if content is not None and content == self.boot.text else Recorded.of(content)
+        self.generation = netlink.generation()
+        self.listing: Listing | None = None
+        if self.ran.declaration is not None and self.running.holds(content, self.generation):
+            self.listing = Listing(self.ran.declaration.ports, self.ran.declaration.ranges())
+        elif self.nft.installed or not predict:  # a host that has no nft yet has no table yet
+            self.listing = self.nft.listing()
+        self._certain = self.generation is not None and netlink.generation() == self.generation
+
+    def plan(
+        self,
+        request: Request,
+        *,
+        persist: bool = True,
+        confirm_timeout: int | None = None,
+        guard: Guard = lambda _before, _after, _target: None,
+    ) -> tuple[Plan, dict[str, Any]]:
+        """The plan, and what is in force after it: ``ports``, the ``groups``' names, the number of ``undeclared`` entries.
+
+        With ``persist`` the file is the record: groups in it are put back into the kernel as they are in it, and groups that
+        only the kernel was given stay there until a purge or the next boot. Without, the running record is the record, and the
+        file stays as it is. ``guard`` is called with what is let in before and after, and raises where it must not be.
+        """
+        plan = Plan()
+        former = self.trial.former() if self.ran.text is not None else None
+        if confirm_timeout is not None:
+            persist = False
+        base = self._base(persist)
+        target = revise(base, request, time.time())
+        wanted = self._with_what_only_runs(target, request, former) if persist else target
+        ranges = wanted.ranges()
+        held = self.listing or Listing()
+        guard(together(held.groups.values()), together(ranges.values()), target)
+        drift = _kernel_drift(self.listing, wanted.ports, ranges)
+        rendered = render(target)
+        self._result = rendered if wanted is target else render(wanted)
+        if drift.reasons:
+            action: Callable[[], None] = partial(self._load, wanted.ports, ranges)
+            verb = "load"
+            if confirm_timeout is not None:
+                verb, action = f"for {confirm_timeout} s load", self._on_trial(confirm_timeout, former, action)
+            summary = f"{verb} {_TABLE}: {'; '.join(drift.reasons)}"
+            plan.add(summary, _TABLE, drift.before, drift.after, action)
+        if persist:
+            self._plan_file(plan, target, rendered)
+            if former is not None:
+                plan.add("end the trial", "trial", "taken back at its end", "confirmed", self.trial.end)
+        elif not drift.reasons and wanted != self.ran.declaration and self.ran.declaration is not None:
+            noted = self._file_drift(self.ran.declaration, target)
+            subject = str(self.running.path)
+            plan.add(f"note in {subject}: {'; '.join(noted.reasons)}", subject, noted.before, noted.after, lambda: None)
+        told = {"ports": list(target.ports), "groups": sorted(ranges), "undeclared": undeclared(target, request)}
+        return plan, told
+
+    def plan_watch(self) -> Plan:
+        """What keeps the rules as they were declared when nobody runs Ansible: drift is mended, and what has expired goes."""
+        if self.boot.declaration is None and self.ran.declaration is None:
+            raise StrongholdError(
+                self.host,
+                "watch who reaches MongoDB",
+                f"neither {self.store.path} nor {self.running.path} declares it",
+                "apply stronghold.mongodb.mongodb_firewall",
+            )
+        plan, _told = self.plan(Request({}), persist=False)
+        if self.boot.declaration is not None:
+            target = revise(self.boot.declaration, Request({}), time.time())
+            if target != self.boot.declaration:
+                self._plan_file(plan, target, render(target))
+        return plan
+
+    def remember(self) -> None:
+        """After the plan was applied: what the kernel now holds, and whether it is known to."""
+        self.running.remember(self._result, self.generation if self._certain else None)
+
+    def _base(self, persist: bool) -> Declaration:
+        boot, ran = self.boot.declaration, self.ran.declaration
+        return (boot or ran if persist else ran or boot) or declared(self.listing) or Declaration()
+
+    def _with_what_only_runs(self, target: Declaration, request: Request, former: str | None) -> Declaration:
+        ran = (Recorded.of(former) if former else self.ran).declaration or declared(self.listing)
+        if request.purge or ran is None or self.boot.declaration is None:
+            return target
+        only = {name: ran.groups[name] for name in set(ran.groups) - set(self.boot.declaration.groups) - set(request.groups)}
+        if not only:
+            return target
+        running = revise(Declaration(target.ports, only), Request({}), time.time()).groups
+        return replace(target, groups=dict(sorted({**target.groups, **running}.items())))
+
+    def _on_trial(self, seconds: int, former: str | None, load: Callable[[], None]) -> Callable[[], None]:
+        attempt = "try the change"
+        if former is not None:
+            raise StrongholdError(self.host, attempt, "another trial is under way", "confirm that one, or wait for its end")
+        if self.listing is None:
+            reason, remedy = "there are no rules to which it could be taken back", "declare them without confirm_timeout first"
+            raise StrongholdError(self.host, attempt, reason, remedy)
+        before = self.ran.text if self.ran.declaration else render(declared(self.listing) or Declaration())
+
+        def action() -> None:
+            self.trial.begin(seconds, before or "")
+            load()
+
+        return action
+
+    def _load(self, ports: tuple[int, ...], ranges: Mapping[str, Ranges]) -> None:
+        changes = element_changes(ports, ranges, self.listing)
+        if not self.nft.amend(changes or [], self.generation):
+            self.nft.load(update(ports, ranges, self.listing))
+        before, self.generation = self.generation, netlink.generation()
+        # One transaction moves it by one, and none is numbered 0.
+        self._certain = before is not None and self.generation in {
+            (before + 1) % _GENERATIONS,
+            1 if before + 1 == _GENERATIONS else None,
+        }
+
+    def drift(self, wanted: Declaration, listing: Listing | None) -> list[str]:
+        """In what the kernel's table, ``listing``, is not ``wanted``."""
+        return _kernel_drift(listing, wanted.ports, wanted.ranges()).reasons
+
+    def _plan_file(self, plan: Plan, target: Declaration, rendered: str) -> None:
+        store, content, known = self.store, self.boot.text, self.boot.declaration
+        if content == rendered and not store.exposed():
+            return
+        drift = self._file_drift(known or Declaration((), {}), target)
+        if content is None:
+            drift.reasons.insert(0, "the file is missing")
+            drift.after.insert(0, "declaration")
+        elif known is None:
+            drift.reasons.insert(0, "the file holds no declaration")
+            drift.before.insert(0, "no declaration")
+            drift.after.insert(0, "declaration")
+        elif content != rendered and content != render(known):
+            drift.note("its rules were edited", "rules: edited", "rules: as declared")
+        if store.exposed():
+            drift.note("owner root and mode 0600 put back", "owner and mode: others", "owner and mode: root 0600")
+        summary = f"write {store.path}: {'; '.join(drift.reasons)}"
+        plan.add(summary, str(store.path), drift.before, drift.after, lambda: store.write(rendered))
+
+    @staticmethod
+    def _file_drift(held: Declaration, target: Declaration) -> _Drift:
+        drift = _Drift()
+        drift.ports(held.ports, target.ports)
+        if held.protected != target.protected:
+            old, new = (", ".join(map(str, one.protected)) for one in (held, target))
+            drift.note(f"protected {new or 'nothing'}", f"protected: {old}" if old else "", f"protected: {new}" if new else "")
+        for name in sorted({*held.groups, *target.groups}):
+            before, after = held.groups.get(name, ()), target.groups.get(name, ())
+            lost, come = (set(before) - set(after), set(after) - set(before)) if before != after else (set(), set())
+            removed, added = ([source.line for source in sorted(entries)] for entries in (lost, come))
+            drift.group(name, removed, added, held=name in held.groups, wanted=name in target.groups)
+        return drift
 
 
 @dataclass
@@ -92,61 +255,26 @@ class _Drift:
         self.after += [f"group {name}: {line}" for line in added]
 
 
-def _declared(listing: Listing | None) -> Declaration | None:
-    if listing is None:
-        return None
-    groups = {name: of_ranges(admitted) for name, admitted in sorted(listing.groups.items())}
-    return Declaration(listing.ports or DEFAULT_PORTS, groups)
-
-
-def _plan_kernel(plan: Plan, ports: tuple[int, ...], wanted: Mapping[str, Ranges], listing: Listing | None, nft: Nft) -> None:
+def _kernel_drift(listing: Listing | None, ports: tuple[int, ...], wanted: Mapping[str, Ranges]) -> _Drift:
     actual = listing or Listing()
     drift = _Drift()
     if listing is None:
-        drift.note("the table is missing", "", f"table {FAMILY} {TABLE}")
+        drift.note("the table is missing", "", _TABLE)
     for name in actual.alterations:
         drift.note(f"{name} is not as it was loaded", f"{name}: altered", f"{name}: as declared")
     drift.ports(actual.ports, ports)
     for name in sorted({*actual.groups, *wanted}):
         removed, added = difference(actual.groups.get(name, _NOTHING), wanted.get(name, _NOTHING))
         drift.group(name, _texts(removed), _texts(added), held=name in actual.groups, wanted=name in wanted)
-    if drift.reasons:
-        subject = f"table {FAMILY} {TABLE}"
-        plan.add(
-            f"load {subject}: {'; '.join(drift.reasons)}",
-            subject,
-            drift.before,
-            drift.after,
-            lambda: nft.load(update(ports, wanted, listing)),
-        )
+    return drift
 
 
-def _plan_file(plan: Plan, target: Declaration, content: str | None, known: Declaration | None, store: Store) -> None:
-    drift = _Drift()
-    if content is None:
-        drift.note("the file is missing", "", "declaration")
-    elif known is None:
-        drift.note("the file holds no declaration", "no declaration", "declaration")
-    elif content != render(known):
-        drift.note("its rules were edited", "rules: edited", "rules: as declared")
-    if store.exposed():
-        drift.note("owner root and mode 0600 put back", "owner and mode: others", "owner and mode: root 0600")
-    held = known or Declaration((), {})
-    drift.ports(held.ports, target.ports)
-    for name in sorted({*held.groups, *target.groups}):
-        old, new = set(held.groups.get(name, ())), set(target.groups.get(name, ()))
-        removed, added = (
-            [f"{source}  {source.comment}".rstrip() for source in sorted(entries)] for entries in (old - new, new - old)
-        )
-        drift.group(name, removed, added, held=name in held.groups, wanted=name in target.groups)
-    if drift.reasons:
-        plan.add(
-            f"write {store.path}: {'; '.join(drift.reasons)}",
-            str(store.path),
-            drift.before,
-            drift.after,
-            lambda: store.write(render(target)),
-        )
+def declared(listing: Listing | None) -> Declaration | None:
+    """What a table in the kernel declares."""
+    if listing is None:
+        return None
+    groups = {name: of_ranges(admitted) for name, admitted in sorted(listing.groups.items())}
+    return Declaration(listing.ports or DEFAULT_PORTS, groups)
 
 
 def _texts(admitted: Ranges) -> list[str]:

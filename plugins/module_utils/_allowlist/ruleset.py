@@ -6,7 +6,8 @@
 A packet is judged twice: at prerouting before any address translation (a port that a container engine publishes on this
 host is caught there, before it is redirected), and at input after it (a redirection from another port ends there). Both
 judge only packets to this host and to our ports, and leave every other packet to other tables. Established connections
-are judged packet by packet, so a source that is removed loses them.
+are judged packet by packet, so a source that is removed loses them. What each group let in is counted once, at input. Who was
+turned away is remembered for a day, with how often, in two sets of bounded size.
 
 A script is one transaction of the kernel: all of it or nothing.
 
@@ -21,13 +22,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.declaration import Declaration, tidy
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.netlink import Changed
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import (
     BITS,
     Interval,
     Ranges,
     Source,
     number,
-    parse,
+    read_line,
     text,
 )
 
@@ -38,11 +40,20 @@ _SET_NAME = re.compile(rf"({GROUP_NAME.pattern})_([46])")
 _SAY = {4: "ip", 6: "ip6"}
 _TYPE = {4: "ipv4_addr", 6: "ipv6_addr"}
 
+# The chains that name the groups.
+_JUDGES = ("judge", "count")
+
 # Base chains: before every translation (raw - 10, where dstnat is -100), and before the filters of others.
 _BASE = {"prerouting": -310, "input": -10}
 
+# Who was turned away. Not a name of a group's set, because those begin with a letter.
+KNOCKING = {4: "_knocking_4", 6: "_knocking_6"}
+REMEMBERED = 86400  # seconds
+_KNOCKING_SIZE = 4096
+
 _HEADING = "# Written by stronghold.mongodb.mongodb_allowlist. The comments below are the declaration; do not edit."
 _PORTS = "# ports "
+_PROTECTED = "# protected "
 _GROUP = "# group "
 _ENTRY = "#   "
 
@@ -75,6 +86,21 @@ def update(ports: Iterable[int], groups: Mapping[str, Ranges], listing: Listing 
     return "\n".join([*_update(set(ports), groups, listing), ""])
 
 
+def element_changes(ports: Collection[int], groups: Mapping[str, Ranges], listing: Listing | None) -> list[Changed] | None:
+    """What differs, where that is entries of groups that hold some already and nothing else; None where it is more."""
+    if listing is None or listing.alterations or set(listing.ports) != set(ports) or set(listing.groups) != set(groups):
+        return None
+    changes = []
+    for name, held in listing.groups.items():
+        for version in (4, 6):
+            if held[version] != groups[name][version]:
+                old, new = set(held[version]), set(groups[name][version])
+                if not (old and new):
+                    return None
+                changes.append(Changed(f"{name}_{version}", version, sorted(old - new), sorted(new - old)))
+    return changes
+
+
 def script(ports: Iterable[int], groups: Mapping[str, Ranges]) -> str:
     """The bare script that replaces the table."""
     return "\n".join([*_script(ports, groups), ""])
@@ -83,6 +109,7 @@ def script(ports: Iterable[int], groups: Mapping[str, Ranges]) -> str:
 def recorded(content: str) -> Declaration | None:
     """The declaration in the comments of a rendered script; None when they cannot be read."""
     ports: tuple[int, ...] = ()
+    protected: tuple[Source, ...] = ()
     groups: dict[str, list[Source]] = {}
     sources: list[Source] = []
     lines = iter(content.splitlines())
@@ -90,20 +117,21 @@ def recorded(content: str) -> Declaration | None:
         return None
     try:
         for line in lines:
-            if line.startswith(_PORTS):
-                ports = tuple(map(int, line[len(_PORTS) :].split()))
+            if line.startswith(_ENTRY):
+                sources.append(read_line(line[len(_ENTRY) :]))
             elif line.startswith(_GROUP):
                 sources = groups.setdefault(line[len(_GROUP) :], [])
-            elif line.startswith(_ENTRY):
-                entry, _blanks, comment = line[len(_ENTRY) :].partition("  ")
-                sources.append(parse(entry, comment))
+            elif line.startswith(_PORTS):
+                ports = tuple(map(int, line[len(_PORTS) :].split()))
+            elif line.startswith(_PROTECTED):
+                protected = tuple(map(read_line, line[len(_PROTECTED) :].split()))
             else:
                 break
     except ValueError:
         return None
     if not ports or not all(map(GROUP_NAME.fullmatch, groups)):
         return None
-    return Declaration(ports, {name: tidy(sources) for name, sources in sorted(groups.items())})
+    return Declaration(ports, {name: tidy(sources) for name, sources in sorted(groups.items())}, protected)
 
 
 def read(listing: dict[str, Any]) -> Listing:
@@ -121,6 +149,8 @@ def read(listing: dict[str, Any]) -> Listing:
             continue
         found.setdefault(f"{kind} {body['name']}", [None])[0] = _attributes(body)
         if kind != "set":
+            continue
+        if body["name"] in KNOCKING.values():
             continue
         elements = body.get("elem", [])
         if any(isinstance(element, dict) and "elem" in element for element in elements):
@@ -142,10 +172,12 @@ def read(listing: dict[str, Any]) -> Listing:
 def _record(declaration: Declaration) -> Iterator[str]:
     yield _HEADING
     yield _PORTS + " ".join(map(str, declaration.ports))
+    if declaration.protected:
+        yield _PROTECTED + " ".join(map(str, declaration.protected))
     for name, sources in declaration.groups.items():
         yield _GROUP + name
         for source in sources:
-            yield f"{_ENTRY}{source}  {source.comment}".rstrip()
+            yield _ENTRY + source.line
 
 
 def _script(ports: Iterable[int], groups: Mapping[str, Ranges]) -> Iterator[str]:
@@ -153,9 +185,12 @@ def _script(ports: Iterable[int], groups: Mapping[str, Ranges]) -> Iterator[str]
     yield f"delete table {FAMILY} {TABLE}"
     yield f"table {FAMILY} {TABLE} {{"
     yield from _set("ports", "type inet_service", map(str, ports))
+    for version, name in KNOCKING.items():
+        remember = f"type {_TYPE[version]}; size {_KNOCKING_SIZE}; flags dynamic,timeout; timeout {REMEMBERED}s"
+        yield from _set(name, remember, ())
     for name, admitted in sorted(groups.items()):
         yield from _sets(name, admitted)
-    for chain in ("judge", *_BASE):
+    for chain in _rules(groups):
         yield from _chain(chain, groups)
     yield "}"
 
@@ -174,9 +209,11 @@ def _update(ports: set[int], groups: Mapping[str, Ranges], listing: Listing) -> 
             yield from _elements("delete", f"{name}_{version}", _texts(version, old - new))
             yield from _elements("add", f"{name}_{version}", _texts(version, new - old))
     if set(groups) != set(held):
-        yield f"flush chain {FAMILY} {TABLE} judge"
+        for chain in _JUDGES:
+            yield f"flush chain {FAMILY} {TABLE} {chain}"
         yield f"table {FAMILY} {TABLE} {{"
-        yield from _chain("judge", groups)
+        for chain in _JUDGES:
+            yield from _chain(chain, groups)
         yield "}"
     for name in sorted(set(held) - set(groups)):
         for version in (4, 6):
@@ -218,18 +255,32 @@ def _set(name: str, attributes: str, elements: Iterable[str]) -> Iterator[str]:
 def _rules(groups: Iterable[str]) -> dict[str, list[Rule]]:
     ours: Rule = ("tcp dport @ports", [_match({"payload": {"protocol": "tcp", "field": "dport"}}, "@ports")])
     here: Rule = ("fib daddr type local", [_match({"fib": {"result": "type", "flags": "daddr"}}, "local")])
-    judge: Rule = ("jump judge", [{"jump": {"target": "judge"}}])
     accept: Rule = ("accept", [{"accept": None}])
+    count: Rule = ("counter", [{"counter": None}])
     loopback: Rule = ('iif "lo"', [_match({"meta": {"key": "iif"}}, "lo")])
+    refuse: Rule = ("goto refuse", [{"goto": {"target": "refuse"}}])
+    admitted = [_from(version, name) for name in sorted(groups) for version in (4, 6)]
     return {
-        "judge": [
-            _rule(loopback, accept),
-            *(_rule(_from(version, name), accept) for name in sorted(groups) for version in (4, 6)),
-            ("counter drop", [{"counter": None}, {"drop": None}]),
-        ],
-        "prerouting": [_rule(ours, here, judge)],
-        "input": [_rule(ours, judge)],
+        "refuse": [*(_remember(version) for version in (4, 6)), ("counter drop", [{"counter": None}, {"drop": None}])],
+        "judge": [_rule(loopback, accept), *(_rule(one, accept) for one in admitted), refuse],
+        "count": [_rule(loopback, accept), *(_rule(one, count, accept) for one in admitted), refuse],
+        "prerouting": [_rule(ours, here, _jump("judge"))],
+        "input": [_rule(ours, _jump("count"))],
     }
+
+
+def _jump(chain: str) -> Rule:
+    return f"jump {chain}", [{"jump": {"target": chain}}]
+
+
+def _remember(version: int) -> Rule:
+    """Where the set is full the packet goes on to the next rule."""
+    family, name = _SAY[version], f"@{KNOCKING[version]}"
+    key = {"payload": {"protocol": family, "field": "saddr"}}
+    return (
+        f"update {name} {{ {family} saddr counter }}",
+        [{"set": {"op": "update", "elem": key, "set": name, "stmt": [{"counter": None}]}}],
+    )
 
 
 def _rule(*parts: Rule) -> Rule:
@@ -251,6 +302,17 @@ def _skeleton(groups: Iterable[str]) -> dict[str, list[Any]]:
         f"table {TABLE}": [{"family": FAMILY, "name": TABLE}],
         "set ports": [{"family": FAMILY, "name": "ports", "table": TABLE, "type": "inet_service"}],
     }
+    for version, name in KNOCKING.items():
+        skeleton[f"set {name}"] = [
+            {
+                "family": FAMILY,
+                "name": name,
+                "table": TABLE,
+                "type": _TYPE[version],
+                "size": _KNOCKING_SIZE,
+                "timeout": REMEMBERED,
+            }
+        ]
     groups = sorted(groups)
     for name in groups:
         for version in (4, 6):
@@ -267,7 +329,8 @@ def _skeleton(groups: Iterable[str]) -> dict[str, list[Any]]:
 
 
 def _attributes(body: dict[str, Any]) -> Any:
-    return _plain({key: value for key, value in body.items() if key not in ("handle", "elem")})
+    unsaid = {"handle", "elem"} | ({"flags"} if body["name"] in KNOCKING.values() else set())  # versions differ in listing them
+    return _plain({key: value for key, value in body.items() if key not in unsaid})
 
 
 def _plain(value: Any) -> Any:

@@ -17,9 +17,12 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._moments import moment, spelled
+
 Interval = tuple[int, int]
 Ranges = dict[int, list[Interval]]  # sorted and disjoint; keys 4 and 6
 
+NEVER, UNSET = 0, -1
 BITS = {4: 32, 6: 128}
 FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 _MAPPED = (0xFFFF << 32, (0xFFFF << 32) + (1 << 32) - 1)  # ::ffff:0:0/96, RFC 4291 section 2.5.5.2
@@ -34,18 +37,28 @@ class SourceError(ValueError):
 
 
 class Source(NamedTuple):
-    """One declared entry: IP version 4 or 6, first and last address, and what it is for."""
+    """One declared entry: IP version 4 or 6, first and last address, what it is for, and until when it holds.
+
+    ``expires`` counts seconds since 1970, with NEVER and, in what a task asks for, UNSET beside them.
+    """
 
     version: int
     first: int
     last: int
     comment: str = ""
+    expires: int = 0
 
     def __str__(self) -> str:
         return text(self.version, self.first, self.last)
 
+    @property
+    def line(self) -> str:
+        """All of it in one line: ``ADDRESSES[ until TIME][  COMMENT]``."""
+        until = f" until {spelled(self.expires)}" if self.expires > 0 else ""
+        return f"{self}{until}  {self.comment}" if self.comment else f"{self}{until}"
 
-def parse(entry: str, comment: str = "") -> Source:
+
+def parse(entry: str, comment: str = "", expires: int = NEVER) -> Source:
     """An address, a network in CIDR notation or a range ``FIRST-LAST``. Raises SourceError."""
     comment = comment.strip()
     if not comment.isprintable():
@@ -59,7 +72,26 @@ def parse(entry: str, comment: str = "") -> Source:
         last = first
     if version == 6 and _MAPPED[0] <= first <= last <= _MAPPED[1]:  # noqa: PLR2004
         raise SourceError(entry, "IPv4-mapped addresses never appear on the wire", "write it as IPv4")
-    return Source(version, first, last, comment)
+    return Source(version, first, last, comment, expires)
+
+
+def read_line(line: str) -> Source:
+    """What ``Source.line`` wrote, and nothing else. Raises ValueError."""
+    rest, _blanks, comment = line.partition("  ")
+    entry, _until, time = rest.partition(" until ")
+    version = 6 if ":" in entry else 4
+    first_text, dash, last_text = entry.partition("-")
+    try:
+        if dash:
+            first, last = number(version, first_text), number(version, last_text)
+        else:
+            address, slash, length = entry.partition("/")
+            first = number(version, address)
+            last = first + (1 << (BITS[version] - int(length))) - 1 if slash else first
+    except OSError as error:
+        raise ValueError(entry) from error
+    _SPELLED[version, first, last] = entry
+    return Source(version, first, last, comment, int(moment(time).timestamp()) if time else NEVER)
 
 
 def merge(intervals: Iterable[Interval]) -> list[Interval]:
@@ -116,8 +148,15 @@ def number(version: int, address: str) -> int:
     return int.from_bytes(socket.inet_pton(FAMILY[version], address), "big")
 
 
+# Of intervals that were read: a hundred thousand of them are written again with each change.
+_SPELLED: dict[tuple[int, int, int], str] = {}
+
+
 def text(version: int, first: int, last: int) -> str:
     """The shortest of address, network and range that names the interval, in a form that ``parse`` and nft read."""
+    known = _SPELLED.get((version, first, last))
+    if known is not None:
+        return known
     if first == last:
         return _spell(version, first)
     size = last - first + 1

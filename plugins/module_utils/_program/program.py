@@ -23,13 +23,14 @@ from typing import Any, NoReturn
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import PYMONGO_IMPORT_ERROR
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._program import expiry
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program import allowlist, expiry
 
 Settings = Mapping[str, Any]
 Command = Callable[[Settings, Callable[[str], object]], Sequence[StrongholdError]]
 
 # Each is called with its settings and a function that tells a line, and returns what failed while the rest was done.
-COMMANDS: Mapping[str, Command] = {"expiry": expiry.run}
+COMMANDS: Mapping[str, Command] = {"allowlist": allowlist.run, "expiry": expiry.run}
+CONNECTING = frozenset({"expiry"})  # those that log in to a server, for which they need PyMongo
 SETTINGS_DIRECTORY = "/etc/stronghold"
 
 
@@ -59,7 +60,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _require_libraries(command: str) -> None:
-    if PYMONGO_IMPORT_ERROR:
+    if PYMONGO_IMPORT_ERROR and command in CONNECTING:
         reason, remedy = f"{sys.executable} has no PyMongo", "apply stronghold.mongodb.mongodb_host"
         raise StrongholdError(platform.node(), f"run {command}", reason, remedy)
 

@@ -1,0 +1,49 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A change on trial: taken back by systemd after a time, whatever became of the run that made it.
+
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist import running
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.store import Store
+from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._systemd import Systemd
+
+FORMER = running.FOLDER / "firewall-former.nft"
+_UNIT = "stronghold-firewall-rollback"
+
+
+class Trial:
+    """``host`` names the machine in errors; ``nft`` is the program's path."""
+
+    def __init__(self, host: str, nft: str) -> None:
+        self._host, self._nft = host, nft
+        self._former = Store(host, FORMER)
+        self._timer = Systemd(f"{_UNIT}.timer")
+
+    def former(self) -> str | None:
+        """The record of what comes back, while a trial is under way."""
+        content = self._former.content()
+        return content if content is not None and self._timer.is_active() else None
+
+    def begin(self, seconds: int, former: str) -> None:
+        """Have ``former``, a record, put back in ``seconds``. It replaces the running record, too. Raises StrongholdError."""
+        if shutil.which("systemd-run") is None or not Path("/run/systemd/system").is_dir():
+            raise StrongholdError(
+                self._host, "try the change", "systemd does not run here, which would take it back", "leave confirm_timeout out"
+            )
+        self._former.write(former)
+        back = f"{self._nft} -f {FORMER} && mv -f {FORMER} {running.RECORD} && rm -f {running.STAMP}"
+        self._timer.run_later(_UNIT, seconds, ["/bin/sh", "-c", back])
+
+    def end(self) -> None:
+        """What is in force stays. Raises StrongholdError."""
+        self._timer.stop()
+        FORMER.unlink(missing_ok=True)

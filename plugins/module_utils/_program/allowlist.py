@@ -1,0 +1,30 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``stronghold allowlist``: the rules stay as they were declared, and what has expired goes. Run every half minute.
+
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.plan import Allowlist
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.store import alone
+from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+
+
+def run(_settings: Mapping[str, Any], tell: Callable[[str], object]) -> list[StrongholdError]:
+    """It has no settings: what was declared on this host is in its records."""
+    host = platform.node()
+    with alone(host):
+        allowlist = Allowlist(host)
+        plan = allowlist.plan_watch()
+        plan.apply()
+        allowlist.remember()
+    for summary in plan.applied:
+        tell(summary)
+    return []
