@@ -2,14 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Certificates for servers and clients on loopback."""
+"""Certificates for servers and clients on loopback; hosts in network namespaces of their own."""
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from integration import namespaces
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +36,19 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
         openssl("x509", "-req", "-in", f"{name}.csr", *signing, "-out", f"{name}.crt")
         (folder / f"{name}.pem").write_text((folder / f"{name}.key").read_text() + (folder / f"{name}.crt").read_text())
     return folder
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[namespaces.Net]:
+    if os.geteuid() != 0 or not shutil.which("nft", path="/usr/sbin:/usr/bin"):
+        pytest.skip("needs root and nftables")
+    with namespaces.world(tmp_path_factory.mktemp("overlay")) as net:
+        yield net
+
+
+@pytest.fixture
+def net(world: namespaces.Net) -> namespaces.Net:
+    """A database host as before its first declaration."""
+    world.db.nft("flush", "ruleset")
+    world.db.sh("rm -rf /etc/stronghold /run/stronghold")
+    return world
