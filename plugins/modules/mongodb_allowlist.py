@@ -188,6 +188,7 @@ ports:
   sample: [27017]
 """
 
+import gc
 import platform
 from contextlib import nullcontext
 from typing import Any
@@ -277,6 +278,7 @@ def _end(expires: str | None) -> int:
 
 
 def main() -> None:
+    gc.disable()  # a list of a hundred thousand entries holds no cycles, and the process ends soon
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str"},

@@ -100,11 +100,11 @@ def undeclared(target: Declaration, request: Request) -> dict[str, int]:
 
 def tidy(sources: Iterable[Source]) -> tuple[Source, ...]:
     """Sorted and each once; an entry without comment gives way to the same entry with one."""
-    unique = set(sources)
+    unique = tuple(dict.fromkeys(sorted(sources)))
     commented = {(*source[:3], source.expires) for source in unique if source.comment}
     if not commented:
-        return tuple(sorted(unique))
-    return tuple(sorted(source for source in unique if source.comment or (*source[:3], source.expires) not in commented))
+        return unique
+    return tuple(source for source in unique if source.comment or (*source[:3], source.expires) not in commented)
 
 
 def of_ranges(admitted: Ranges) -> tuple[Source, ...]:

@@ -44,7 +44,9 @@ def admits(admitted: Ranges, source: Source) -> bool:
 
 def together(groups: Iterable[Ranges]) -> Ranges:
     """What all groups let in."""
-    listed = list(groups)
+    listed = [one for one in groups if any(one.values())]
+    if len(listed) == 1:
+        return listed[0]
     return {version: merge(interval for one in listed for interval in one[version]) for version in (4, 6)}
 
 

@@ -148,15 +148,20 @@ def number(version: int, address: str) -> int:
     return int.from_bytes(socket.inet_pton(FAMILY[version], address), "big")
 
 
-# Of intervals that were read: a hundred thousand of them are written again with each change.
+# A hundred thousand intervals are written several times in one run.
 _SPELLED: dict[tuple[int, int, int], str] = {}
 
 
 def text(version: int, first: int, last: int) -> str:
     """The shortest of address, network and range that names the interval, in a form that ``parse`` and nft read."""
-    known = _SPELLED.get((version, first, last))
-    if known is not None:
-        return known
+    key = version, first, last
+    known = _SPELLED.get(key)
+    if known is None:
+        known = _SPELLED[key] = _text(version, first, last)
+    return known
+
+
+def _text(version: int, first: int, last: int) -> str:
     if first == last:
         return _spell(version, first)
     size = last - first + 1
