@@ -74,6 +74,11 @@ def render(declaration: Declaration) -> str:
     return "\n".join([*_record(declaration), "", *_script(declaration.ports, declaration.ranges()), ""])
 
 
+def record(declaration: Declaration) -> str:
+    """The declaration alone: a script that does nothing, for hosts where others put it in force."""
+    return "\n".join([*_record(declaration), ""])
+
+
 def update(ports: Iterable[int], groups: Mapping[str, Ranges], listing: Listing | None) -> str:
     """The script that brings the kernel's table to ``groups``.
 
