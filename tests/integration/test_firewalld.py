@@ -255,3 +255,15 @@ def test_a_permitted_client_never_fails_while_its_network_is_split_and_joined(ne
             thread.join()
     assert not failures
     assert tries > 50
+
+
+def test_many_entries_at_once_come_with_one_reload(net: Net) -> None:
+    allow(net.db, name="app", sources=["10.99.1.2"])
+    many = [f"192.0.{third}.{last}" for third in (2, 3) for last in range(0, 250, 2)]
+    allow(net.db, name="app", sources=many)
+    listed = net.db.sh("firewall-cmd --ipset=stronghold-mongodb-4 --get-entries").split()
+    assert sorted(listed) == sorted([*many, "10.99.1.2"])
+    assert net.client.connects("10.99.1.1")
+    assert not net.stranger.connects("10.99.2.1")
+    allow(net.db, name="app", sources=many, state="absent")
+    assert net.db.sh("firewall-cmd --ipset=stronghold-mongodb-4 --get-entries").split() == ["10.99.1.2"]

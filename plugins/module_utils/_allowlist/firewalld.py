@@ -40,11 +40,8 @@ def networks(version: int, intervals: Iterable[Interval]) -> Iterator[str]:
     for first, last in intervals:
         start = first
         while start <= last:
-            bits = min(
-                (start & -start).bit_length() - 1 if start else BITS[version] - 1,
-                (last - start + 1).bit_length() - 1,
-                BITS[version] - 1,
-            )
+            aligned = (start & -start).bit_length() - 1 if start else BITS[version] - 1
+            bits = min(aligned, (last - start + 1).bit_length() - 1)
             end = start + (1 << bits) - 1
             spelled = text(version, start, end)
             yield str(ipaddress.IPv6Network((start, 128 - bits))).removesuffix("/128") if version == 6 else spelled  # noqa: PLR2004
