@@ -214,3 +214,22 @@ class TestLayers:
         with closing(pings(fleet)) as admitted:
             restrictions = admitted.admin.command({"usersInfo": "admin", "showAuthenticationRestrictions": True})["users"][0]
         assert restrictions["authenticationRestrictions"] == []
+
+
+class TestManagement:
+    def test_a_run_that_would_lock_itself_out_is_refused(self, fleet: Fleet, hosts: dict[str, Host]) -> None:
+        before = hosts[WALL].file(FILE).content_string
+        run = playbook.run(fleet, "-t", "firewall", variables={"mongodb_firewall_management_sources": ["192.0.2.0/24"]})
+        (here,) = fleet_sources(fleet)
+        assert f"could not limit SSH to management because this very run comes from {here}, which is not" in run.failures[-1]
+        assert hosts[WALL].file(FILE).content_string == before
+
+    def test_ssh_is_for_management_and_all_else_closed(self, fleet: Fleet, hosts: dict[str, Host]) -> None:
+        ssh = f"timeout 2 bash -c 'exec 3<>/dev/tcp/{fleet.host(WALL).address}/22'"
+        assert hosts[STRANGER].run(ssh).rc == 0
+        variables = {"mongodb_firewall_management_sources": fleet_sources(fleet)}
+        assert playbook.run(fleet, "-t", "firewall", variables=variables).changed[WALL] > 0
+        assert hosts[STRANGER].run(ssh).rc == 124
+        assert reaches(fleet, MONITOR, hosts)
+        assert playbook.run(fleet, "-t", "firewall").changed[WALL] > 0
+        assert hosts[STRANGER].run(ssh).rc == 0
