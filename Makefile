@@ -87,3 +87,7 @@ bench-converge: setup ## First converge and unchanged re-run, beside community.m
 .PHONY: bench-accounts
 bench-accounts: setup ## Many accounts, beside a loop over community.mongodb's module and beside bare commands
 	$(BIN)/python tests/bench/accounts.py
+
+.PHONY: bench-allowlist
+bench-allowlist: setup ## Many ranges in the packet filter, beside nft itself and a loop over iptables
+	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/.tree $(BIN)/python tests/bench/allowlist.py

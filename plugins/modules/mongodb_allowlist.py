@@ -85,6 +85,18 @@ options:
         one of them would be shut out is refused, also by a later task that does not name it. Unset keeps them, empty clears them.
     type: list
     elements: str
+  management:
+    description:
+      - Addresses, networks or ranges from which this host may be reached by SSH. Where any are given, everything else on the
+        host is closed, to all, except for the MongoDB ports as declared, loopback, ICMP, answers to what the host itself asked
+        for, and answers of DHCP. Unset keeps what is in force, empty opens all but the MongoDB ports again.
+      - Refused unless O(force) if the SSH connection over which this task runs would not be among them.
+    type: list
+    elements: str
+  management_port:
+    description:
+      - Port of SSH on this host. Unset keeps the one in force, which is V(22) at first.
+    type: int
   force:
     description:
       - Make the change even if it cuts off what is in O(protected), members of the replica set to which the server on this host
@@ -214,8 +226,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.declaration import Declaration, Request, Wish, tidy
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.firewalld_plan import open_allowlist
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.plan import Allowlist
-from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.ruleset import GROUP_NAME
-from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.safety import refuse_harm, running_members
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.ruleset import GROUP_NAME, management_of
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.safety import (
+    refuse_harm,
+    refuse_lockout,
+    running_members,
+)
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.session import ssh_session
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import (
     BITS,
     NEVER,
@@ -253,18 +270,25 @@ def request_of(params: dict[str, Any], host: str) -> Request:
             raise StrongholdError(host, f"use the group '{name}'", "it is declared twice", "declare it once")
         sources = None if group["sources"] is None else tidy(source_of(entry, name, host) for entry in group["sources"])
         groups[name] = Wish(sources, group["state"] or params["state"])
-    ports = params["ports"]
-    if ports is not None:
-        ports = tuple(sorted(set(ports)))
-        if not ports:
-            raise StrongholdError(host, "guard no port", "that would leave MongoDB open to all", "name its ports in ports")
-        wrong = next((port for port in ports if not 1 <= port <= HIGHEST_PORT), None)
-        if wrong is not None:
-            raise StrongholdError(host, f"guard port {wrong}", "it is not a TCP port", f"name a port from 1 to {HIGHEST_PORT}")
-    protected = params["protected"]
-    if protected is not None:
-        protected = tidy(source_of(entry, "protected", host) for entry in protected)
-    return Request(groups, ports, params["purge"], protected)
+    for port in (*(params["ports"] or ()), params["management_port"]):
+        if port is not None and not 1 <= port <= HIGHEST_PORT:
+            raise StrongholdError(host, f"guard port {port}", "it is not a TCP port", f"name a port from 1 to {HIGHEST_PORT}")
+    if params["ports"] == []:
+        raise StrongholdError(host, "guard no port", "that would leave MongoDB open to all", "name its ports in ports")
+    protected, management = (
+        None
+        if params[option] is None
+        else tidy(source_of(entry, option, host)._replace(expires=NEVER) for entry in params[option])
+        for option in ("protected", "management")
+    )
+    return Request(
+        groups,
+        None if params["ports"] is None else tuple(sorted(set(params["ports"]))),
+        params["purge"],
+        protected,
+        management,
+        params["management_port"],
+    )
 
 
 def source_of(entry: Any, group: str, host: str) -> Source:
@@ -314,6 +338,8 @@ def main() -> None:
             "persist": {"type": "bool", "default": True},
             "purge": {"type": "bool", "default": False},
             "protected": {"type": "list", "elements": "str"},
+            "management": {"type": "list", "elements": "str"},
+            "management_port": {"type": "int"},
             "force": {"type": "bool", "default": False},
             "confirm_timeout": {"type": "int"},
             "backend": {"type": "str", "choices": ["auto", "nftables", "firewalld"], "default": "auto"},
@@ -338,6 +364,7 @@ def main() -> None:
 
             def guard(before: Ranges, after: Ranges, target: Declaration) -> None:
                 if not params["force"]:
+                    refuse_lockout(host, management_of(target), ssh_session())
                     refuse_harm(host, before, after, target.protected, endangered(module, before, after, target))
 
             plan, in_force = allowlist.plan(

@@ -87,8 +87,13 @@ protected:
   returned: success
   type: list
   elements: str
+management:
+  description: Addresses that may reach the host by SSH while all else on it is closed. Empty where that is not limited.
+  returned: success
+  type: list
+  elements: str
 dropped:
-  description: All packets that were turned away, and their bytes.
+  description: All packets to the MongoDB ports that were turned away, and their bytes.
   returned: success
   type: dict
   sample: {packets: 12, bytes: 720}
@@ -164,6 +169,7 @@ def told(allowlist: Allowlist) -> dict[str, Any]:
             for name, sources in in_force.groups.items()
         ],
         "protected": [str(source) for source in in_force.protected],
+        "management": [str(source) for source in in_force.management],
         "dropped": dropped,
         "knocking": [] if table is None else knocking(table, time.time()),
         "on_trial": allowlist.trial.former() is not None,

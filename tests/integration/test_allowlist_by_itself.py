@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from integration.harness import Mongod, run_module
-from integration.namespaces import FILE, Host, Net, answered
+from integration.namespaces import FILE, Host, Net, answered, serve
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist import netlink
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.declaration import Declaration, tidy
@@ -202,6 +202,40 @@ def shape(mongod: Mongod, *others: str) -> None:
         while set(others) - set(client.admin.command("hello").get("hosts", ())):
             assert time.monotonic() < deadline
             time.sleep(0.1)
+
+
+class TestManagement:
+    def test_all_else_on_the_host_is_closed_but_ssh_for_those_named(self, net: Net) -> None:
+        listeners = serve(net.db, 22, 8080)
+        try:
+            assert net.stranger.connects("10.99.2.1", 8080)
+            net.db.allow(name="app", sources=["10.99.1.0/24"])
+            assert net.stranger.connects("10.99.2.1", 22)
+            closed = net.db.allow(name="app", management=["10.99.2.0/30", "fd99:2::/64"])
+            assert "SSH for 10.99.2.0/30, fd99:2::/64 at port 22" in closed["changes"][0]
+            assert not net.db.allow(name="app", management=["10.99.2.0/30", "fd99:2::/64"])["changed"]
+            assert net.stranger.connects("10.99.2.1", 22)
+            assert net.stranger.connects("fd99:2::1", 22)
+            assert not net.stranger.connects("10.99.2.1", 22, source="10.99.2.4")
+            assert not net.client.connects("10.99.1.1", 22)
+            assert net.client.connects("10.99.1.1", 27017)
+            for port in (8080, 27017):
+                assert not net.stranger.connects("10.99.2.1", port)
+            for address in ("127.0.0.1", "::1"):
+                assert net.db.connects(address, 8080)
+            assert net.db.connects("10.99.3.2")  # what the host itself asks for is answered
+            net.db.nft("delete", "chain", "inet", "stronghold_mongodb", "host")
+            assert net.stranger.connects("10.99.2.1", 8080)
+            assert "chain host is not as it was loaded" in net.db.allow(name="app")["changes"][0]
+            assert not net.stranger.connects("10.99.2.1", 8080)
+            net.db.allow(name="app", management_port=8080)
+            assert net.stranger.connects("10.99.2.1", 8080)
+            assert not net.stranger.connects("10.99.2.1", 22)
+            assert "SSH for all" in net.db.allow(name="app", management=[])["changes"][0]
+            assert net.client.connects("10.99.1.1", 22)
+        finally:
+            for listener in listeners:
+                listener.close()
 
 
 class TestInfo:

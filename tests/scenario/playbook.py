@@ -40,6 +40,12 @@ class Run:
         return {match[1]: int(match[3]) for match in RECAP.finditer(self.output)}
 
     @property
+    def result(self) -> dict[str, Any]:
+        """What a single module on a single host returned."""
+        found: dict[str, Any] = json.JSONDecoder().raw_decode(self.output, self.output.index("=> {") + 3)[0]
+        return found
+
+    @property
     def failures(self) -> list[str]:
         """The messages of what failed, in order, also where a task with a remedy followed: the last one is the run's."""
         results = (json.JSONDecoder().raw_decode(self.output, match.end())[0] for match in FAILURE.finditer(self.output))
@@ -56,12 +62,12 @@ def run(fleet: Fleet, *words: str, variables: dict[str, Any] | None = None, play
     return _run(command(fleet, *words, variables=variables, playbook=playbook))
 
 
-def module(fleet: Fleet, host: str, name: str, **arguments: Any) -> Run:
+def module(fleet: Fleet, host: str, name: str, /, **arguments: Any) -> Run:
     """Run one module of the collection on a host, in the managed Python environment."""
     inventory = str(fleet.home / "inventory" / "hosts.yml")
     python = "ansible_python_interpreter=/opt/stronghold/venv/bin/python"
-    words = ["ansible", "-i", inventory, host, "-m", f"stronghold.mongodb.{name}", "-a", json.dumps(arguments), "-e", python]
-    return _run(words)
+    options = ["-a", json.dumps(arguments)] if arguments else []
+    return _run(["ansible", "-i", inventory, host, "-m", f"stronghold.mongodb.{name}", *options, "-e", python])
 
 
 def _run(words: list[str]) -> Run:

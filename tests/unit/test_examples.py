@@ -29,7 +29,7 @@ PLAYBOOKS = [
     if file.name not in {"inventory.yml", "requirements.yml", "execution-environment.yml"}
 ]
 # Names that begin like a role's variable and are none.
-OTHER_NAMES = {"mongodb_hosts", "mongodb_backup"}
+OTHER_NAMES = {"mongodb_hosts", "mongodb_backup", "mongodb_monitoring"}
 
 
 def named(path: Path) -> str:
@@ -88,8 +88,8 @@ def tasks(node: Any) -> Iterator[tuple[str, dict[str, Any]]]:
             yield from tasks(item)
     elif isinstance(node, dict):
         for key, value in node.items():
-            if isinstance(key, str) and key.startswith(f"{PREFIX}mongodb_") and isinstance(value, dict):
-                yield key[len(PREFIX) :], value
+            if isinstance(key, str) and key.startswith(f"{PREFIX}mongodb_") and isinstance(value, (dict, type(None))):
+                yield key[len(PREFIX) :], value or {}
             else:
                 yield from tasks(value)
 

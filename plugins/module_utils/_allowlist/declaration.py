@@ -23,18 +23,22 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sour
 )
 
 DEFAULT_PORTS = (27017,)
+SSH_PORT = 22
 
 
 @dataclass(frozen=True)
 class Declaration:
     """Sorted ports, and per group its entries, sorted and without repetition. No group means: loopback only.
 
-    ``protected`` are addresses that must stay admitted.
+    ``protected`` are addresses that must stay admitted. ``management`` are those that may reach the host by SSH at
+    ``management_port``; where there are any, all else on the host is closed.
     """
 
     ports: tuple[int, ...] = DEFAULT_PORTS
     groups: Mapping[str, tuple[Source, ...]] = field(default_factory=dict)
     protected: tuple[Source, ...] = ()
+    management: tuple[Source, ...] = ()
+    management_port: int = SSH_PORT
 
     def ranges(self) -> dict[str, Ranges]:
         """What each group admits."""
@@ -51,12 +55,14 @@ class Wish:
 
 @dataclass(frozen=True)
 class Request:
-    """What one task asks for; ``ports`` and ``protected`` None keep those in force; ``purge`` removes every group not named."""
+    """What one task asks for; None keeps what is in force; ``purge`` removes every group that is not named."""
 
     groups: Mapping[str, Wish]
     ports: tuple[int, ...] | None = None
     purge: bool = False
     protected: tuple[Source, ...] | None = None
+    management: tuple[Source, ...] | None = None
+    management_port: int | None = None
 
 
 def revise(base: Declaration, request: Request, now: float = 0) -> Declaration:
@@ -76,6 +82,8 @@ def revise(base: Declaration, request: Request, now: float = 0) -> Declaration:
         base.ports if request.ports is None else request.ports,
         {name: in_force(sources, now) for name, sources in sorted(groups.items())},
         base.protected if request.protected is None else request.protected,
+        base.management if request.management is None else request.management,
+        request.management_port or base.management_port,
     )
 
 

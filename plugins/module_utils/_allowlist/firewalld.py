@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.inventory import split
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import BITS, Interval, Ranges, text
 
 FOLDER = Path("/etc/firewalld")
@@ -37,15 +38,16 @@ def networks(version: int, intervals: Iterable[Interval]) -> Iterator[str]:
 
     None is the whole address space, which a set of networks cannot hold: that comes as two halves.
     """
-    for first, last in intervals:
-        start = first
-        while start <= last:
-            aligned = (start & -start).bit_length() - 1 if start else BITS[version] - 1
-            bits = min(aligned, (last - start + 1).bit_length() - 1)
-            end = start + (1 << bits) - 1
-            spelled = text(version, start, end)
-            yield str(ipaddress.IPv6Network((start, 128 - bits))).removesuffix("/128") if version == 6 else spelled  # noqa: PLR2004
-            start = end + 1
+    for interval in intervals:
+        for first, last in split(version, *interval):
+            halves = [(first, last >> 1), ((last >> 1) + 1, last)] if last - first + 1 == 1 << BITS[version] else [(first, last)]
+            for start, end in halves:
+                yield _spelled(start, end) if version == 6 else text(version, start, end)  # noqa: PLR2004
+
+
+def _spelled(first: int, last: int) -> str:
+    """An IPv6 network as firewalld spells it."""
+    return str(ipaddress.IPv6Network((first, 129 - (last - first + 1).bit_length()))).removesuffix("/128")
 
 
 def entries(admitted: Ranges) -> dict[int, list[str]]:

@@ -119,6 +119,13 @@ class FirewalldAllowlist(Allowlist):
     def _difference(
         self, plan: Plan, wanted: Declaration, ranges: Mapping[str, Ranges], persist: bool
     ) -> tuple[Drift, Callable[[], None]]:
+        if wanted.management:
+            raise StrongholdError(
+                self.host,
+                "limit SSH and close all else on the host",
+                "firewalld guards it, whose zones decide that",
+                "leave management empty, and use zones; or stop and disable firewalld",
+            )
         admitted = together(ranges.values())
         drift = self._drift(wanted.ports, admitted)
         if self._loaded.alterations and not persist:

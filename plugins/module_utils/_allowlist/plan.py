@@ -29,7 +29,9 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.rule
     FAMILY,
     TABLE,
     Listing,
+    Management,
     element_changes,
+    management_of,
     recorded,
     render,
     update,
@@ -82,7 +84,8 @@ class Allowlist:
         self.generation = netlink.generation()
         self.listing: Listing | None = None
         if self.ran.declaration is not None and self.running.holds(content, self.generation):
-            self.listing = Listing(self.ran.declaration.ports, self.ran.declaration.ranges())
+            known = self.ran.declaration
+            self.listing = Listing(known.ports, known.ranges(), management=management_of(known))
         elif self.nft.installed or not predict:  # a host that has no nft yet has no table yet
             self.listing = self.nft.listing()
         self._certain = self.generation is not None and netlink.generation() == self.generation
@@ -167,7 +170,7 @@ class Allowlist:
         self, _plan: Plan, wanted: Declaration, ranges: Mapping[str, Ranges], _persist: bool
     ) -> tuple[Drift, Callable[[], None]]:
         """In what the kernel is not as it should be, and what mends it."""
-        return _kernel_drift(self.listing, wanted.ports, ranges), partial(self._load, wanted.ports, ranges)
+        return _kernel_drift(self.listing, wanted, ranges), partial(self._load, wanted, ranges)
 
     def _base(self, persist: bool) -> Declaration:
         boot, ran = self.boot.declaration, self.ran.declaration
@@ -198,10 +201,11 @@ class Allowlist:
 
         return action
 
-    def _load(self, ports: tuple[int, ...], ranges: Mapping[str, Ranges]) -> None:
-        changes = element_changes(ports, ranges, self.listing)
+    def _load(self, wanted: Declaration, ranges: Mapping[str, Ranges]) -> None:
+        management = management_of(wanted)
+        changes = element_changes(wanted.ports, ranges, self.listing, management)
         if not self.nft.amend(changes or [], self.generation):
-            self.nft.load(update(ports, ranges, self.listing))
+            self.nft.load(update(wanted.ports, ranges, self.listing, management))
         before, self.generation = self.generation, netlink.generation()
         # One transaction moves it by one, and none is numbered 0.
         self._certain = before is not None and self.generation in {
@@ -211,7 +215,7 @@ class Allowlist:
 
     def drift(self, wanted: Declaration, listing: Listing | None) -> list[str]:
         """In what the kernel's table, ``listing``, is not ``wanted``."""
-        return _kernel_drift(listing, wanted.ports, wanted.ranges()).reasons
+        return _kernel_drift(listing, wanted, wanted.ranges()).reasons
 
     def _plan_file(self, plan: Plan, target: Declaration, rendered: str) -> None:
         store, content, known = self.store, self.boot.text, self.boot.declaration
@@ -239,6 +243,8 @@ class Allowlist:
         if held.protected != target.protected:
             old, new = (", ".join(map(str, one.protected)) for one in (held, target))
             drift.note(f"protected {new or 'nothing'}", f"protected: {old}" if old else "", f"protected: {new}" if new else "")
+        if management_of(held) != management_of(target) or held.management_port != target.management_port:
+            drift.management(*(_managers(management_of(one)) for one in (held, target)))
         for name in sorted({*held.groups, *target.groups}):
             before, after = held.groups.get(name, ()), target.groups.get(name, ())
             lost, come = (set(before) - set(after), set(after) - set(before)) if before != after else (set(), set())
@@ -265,6 +271,9 @@ class Drift:
         if old != new:
             self.note(f"ports {new}", f"ports: {old}" if old else "", f"ports: {new}")
 
+    def management(self, held: str, wanted: str) -> None:
+        self.note(f"SSH for {wanted}" if wanted else "SSH for all", f"SSH: {held or 'all'}", f"SSH: {wanted or 'all'}")
+
     def group(self, name: str, removed: list[str], added: list[str], *, held: bool, wanted: bool) -> None:
         if not wanted:
             self.note(f"group {name} removed", f"group {name}")
@@ -276,14 +285,17 @@ class Drift:
         self.after += [f"group {name}: {line}" for line in added]
 
 
-def _kernel_drift(listing: Listing | None, ports: tuple[int, ...], wanted: Mapping[str, Ranges]) -> Drift:
+def _kernel_drift(listing: Listing | None, declaration: Declaration, wanted: Mapping[str, Ranges]) -> Drift:
     actual = listing or Listing()
     drift = Drift()
     if listing is None:
         drift.note("the table is missing", "", _TABLE)
     for name in actual.alterations:
         drift.note(f"{name} is not as it was loaded", f"{name}: altered", f"{name}: as declared")
-    drift.ports(actual.ports, ports)
+    drift.ports(actual.ports, declaration.ports)
+    management = management_of(declaration)
+    if actual.management != management:
+        drift.management(*(_managers(one) for one in (actual.management, management)))
     for name in sorted({*actual.groups, *wanted}):
         removed, added = difference(actual.groups.get(name, _NOTHING), wanted.get(name, _NOTHING))
         drift.group(name, _texts(removed), _texts(added), held=name in actual.groups, wanted=name in wanted)
@@ -300,3 +312,8 @@ def declared(listing: Listing | None) -> Declaration | None:
 
 def _texts(admitted: Ranges) -> list[str]:
     return [text(version, *interval) for version in (4, 6) for interval in admitted[version]]
+
+
+def _managers(management: Management | None) -> str:
+    """Empty where SSH is not limited."""
+    return f"{', '.join(_texts(management.admitted))} at port {management.port}" if management else ""

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.ruleset import Management
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.session import Session
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import Ranges, Source, merge, number, subtract
 from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import PYMONGO_IMPORT_ERROR, Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
@@ -35,6 +37,18 @@ def refuse_harm(host: str, before: Ranges, after: Ranges, protected: Iterable[So
         raise StrongholdError(host, attempt, reason, "admit it, take it out of protected, or set force")
     if any(before.values()) and not any(after.values()):
         raise StrongholdError(host, attempt, "it would cut off everybody", "admit somebody, or set force")
+
+
+def refuse_lockout(host: str, management: Management | None, session: Session | None) -> None:
+    """Raise StrongholdError where SSH would be closed to the session that makes the change."""
+    if management is None or session is None:
+        return
+    attempt, remedy = "limit SSH to management", "correct management and management_port, or set force"
+    if not admits(management.admitted, session.peer):
+        raise StrongholdError(host, attempt, f"this very run comes from {session.peer}, which is not among them", remedy)
+    if session.port != management.port:
+        reason = f"this very run uses port {session.port} and not {management.port}"
+        raise StrongholdError(host, attempt, reason, remedy)
 
 
 def admits(admitted: Ranges, source: Source) -> bool:

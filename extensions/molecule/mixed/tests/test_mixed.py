@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
+from pymongo.errors import OperationFailure
 from testinfra.host import Host
 
 from lab import access
-from lab.fleet import Fleet
+from lab.fleet import Fleet, ssh
 
 RELEASES = {"north-1": "12", "south-1": "13", "west-1": "13"}
 
@@ -39,6 +42,23 @@ def test_members_use_the_key_file(hosts: dict[str, Host], fleet: Fleet, name: st
     with access.client(fleet, fleet.host(name)) as client:
         security = client.admin.command("getCmdLineOpts")["parsed"]["security"]
     assert (security["clusterAuthMode"], security["keyFile"]) == ("keyFile", "/etc/stronghold/keyfile")
+
+
+def test_the_key_serves_no_one_but_members(fleet: Fleet) -> None:
+    """Whoever has the key is a member, and all-powerful, but only at an address of a member."""
+    key = (access.secrets(fleet) / "keyfile").read_text().strip()
+    script = (
+        "from pymongo import MongoClient; import sys;"
+        "tls = dict(tls=True, tlsCAFile='/etc/stronghold/tls/ca.pem', tlsCertificateKeyFile='/etc/stronghold/tls/client.pem');"
+        "who = dict(username='__system', password=sys.stdin.read().strip(), authSource='local');"
+        "print(MongoClient('south-1', directConnection=True, **who, **tls).admin.command('replSetGetConfig')['ok'])"
+    )
+    python = f'/opt/stronghold/venv/bin/python -c "{script}" <<<{key}'
+    assert ssh(fleet, "north-1", f"bash -c {shlex.quote(python)}").strip() == "1.0"
+    as_member = {"username": "__system", "password": key, "authSource": "local"}
+    elsewhere = access.client(fleet, fleet.host("south-1"), log_in=False, **as_member)
+    with elsewhere as client, pytest.raises(OperationFailure, match="Authentication failed"):
+        client.admin.command("replSetGetConfig")
 
 
 def test_the_key_is_kept_for_its_owner_alone(fleet: Fleet) -> None:

@@ -1,0 +1,235 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Who reaches MongoDB, tried by real packets from hosts that are declared and hosts that are not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pymongo
+import pytest
+import yaml
+from pymongo.errors import PyMongoError
+from scenario import playbook
+from testinfra.host import Host
+
+from lab import access
+from lab import fleet as fleets
+from lab.fleet import Fleet
+
+WALL, MONITOR, CLIENT, STRANGER = "wall-1", "monitor-1", "client-1", "stranger-1"
+FILE = "/etc/stronghold/firewall.nft"
+A_MINUTE = 65  # seconds: the promise, and a little for looking
+V6 = {WALL: "fd00:27::1", CLIENT: "fd00:27::2", STRANGER: "fd00:27::3"}
+
+Allow = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def allow(fleet: Fleet) -> Allow:
+    """mongodb_allowlist on the database host, which must succeed."""
+
+    def run(**arguments: Any) -> dict[str, Any]:
+        done = playbook.module(fleet, WALL, "mongodb_allowlist", **login(), **arguments)
+        assert done.rc == 0, done.output
+        return done.result
+
+    return run
+
+
+def login() -> dict[str, str]:
+    return {"tls_ca_file": "/etc/stronghold/tls/ca.pem", "tls_certificate_key_file": "/etc/stronghold/tls/client.pem"}
+
+
+def reaches(fleet: Fleet, name: str, hosts: dict[str, Host], address: str = "") -> bool:
+    """Whether packets of a host arrive: a connection is made or refused, and not left without an answer."""
+    target = address or fleet.host(WALL).address
+    return bool(hosts[name].run(f"timeout 2 bash -c 'exec 3<>/dev/tcp/{target}/27017'").rc != 124)
+
+
+def until(reached: Callable[[], bool], limit: float) -> bool:
+    deadline = time.monotonic() + limit
+    while not reached():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(1)
+    return True
+
+
+def journal(hosts: dict[str, Host], since: int) -> str:
+    return hosts[WALL].check_output(f"journalctl -t stronghold-allowlist -o cat --no-pager --since @{since}")
+
+
+def test_only_who_is_declared_connects(fleet: Fleet, hosts: dict[str, Host], allow: Allow) -> None:
+    assert hosts[WALL].run("timeout 2 bash -c 'exec 3<>/dev/tcp/127.0.0.1/27017'").rc == 0
+    assert reaches(fleet, MONITOR, hosts)  # by its group in the inventory
+    assert not reaches(fleet, CLIENT, hosts)
+    allow(name="clients", sources=[fleet.host(CLIENT).address])
+    assert reaches(fleet, CLIENT, hosts)
+    assert not reaches(fleet, STRANGER, hosts)
+    assert hosts[STRANGER].run(f"timeout 2 bash -c 'exec 3<>/dev/tcp/{fleet.host(WALL).address}/22'").rc == 0
+
+
+def test_the_same_holds_for_ipv6(fleet: Fleet, hosts: dict[str, Host], allow: Allow) -> None:
+    for name, address in V6.items():
+        hosts[name].check_output(f"ip -6 address replace {address}/64 dev eth0 nodad")
+    allow(name="clients", sources=[V6[CLIENT]])
+    assert reaches(fleet, CLIENT, hosts, V6[WALL])
+    assert not reaches(fleet, STRANGER, hosts, V6[WALL])
+
+
+def test_a_removed_source_loses_its_open_connection(fleet: Fleet, allow: Allow) -> None:
+    (here,) = fleet_sources(fleet)
+    with closing(pings(fleet)) as client:
+        client.admin.command("ping")
+        allow(name="clients", sources=[here], state="absent")
+        with pytest.raises(PyMongoError), pymongo.timeout(2):
+            client.admin.command("ping")
+        allow(name="clients", sources=[here])
+        client.admin.command("ping")
+
+
+def fleet_sources(fleet: Fleet) -> list[str]:
+    """What the lab's inventory declares: the machine that runs the tests."""
+    inventory = yaml.safe_load((fleet.home / "inventory" / "hosts.yml").read_text())
+    return list(inventory["all"]["vars"]["mongodb_firewall_sources"])
+
+
+def pings(fleet: Fleet) -> pymongo.MongoClient[dict[str, Any]]:
+    return access.client(fleet, fleet.host(WALL), maxPoolSize=1, serverSelectionTimeoutMS=2000)
+
+
+def test_what_another_tool_flushed_is_back_within_a_minute(fleet: Fleet, hosts: dict[str, Host]) -> None:
+    begin = int(time.time())
+    hosts[WALL].check_output("nft flush ruleset")
+    assert until(lambda: not reaches(fleet, STRANGER, hosts), A_MINUTE)
+    assert "load table inet stronghold_mongodb: the table is missing" in journal(hosts, begin)
+    begin = int(time.time()) + 1
+    time.sleep(2)
+    hosts[WALL].check_output("systemctl start stronghold-allowlist.service")
+    assert journal(hosts, begin) == ""
+
+
+def test_access_for_a_time_ends_by_itself(fleet: Fleet, hosts: dict[str, Host], allow: Allow) -> None:
+    begin = int(time.time())
+    end = (datetime.now(timezone.utc) + timedelta(seconds=8)).isoformat()
+    allow(name="support", sources=[{"source": fleet.host(STRANGER).address, "comment": "ticket 7", "expires": end}])
+    assert reaches(fleet, STRANGER, hosts)
+    assert until(lambda: not reaches(fleet, STRANGER, hosts), 8 + A_MINUTE)
+    assert "group support +0 -1" in journal(hosts, begin)
+    assert "ticket 7" not in hosts[WALL].file(FILE).content_string
+
+
+class TestTrial:
+    def test_it_is_taken_back_unless_it_is_confirmed(self, fleet: Fleet, hosts: dict[str, Host], allow: Allow) -> None:
+        file = hosts[WALL].file(FILE).content_string
+        source = fleet.host(STRANGER).address
+        allow(name="trial", sources=[source], confirm_timeout=6)
+        assert reaches(fleet, STRANGER, hosts)
+        assert self.told(fleet)["on_trial"] is True
+        assert hosts[WALL].file(FILE).content_string == file
+        assert until(lambda: not reaches(fleet, STRANGER, hosts), 12)
+        told = self.told(fleet)
+        assert (told["on_trial"], told["drift"]) == (False, [])
+        assert "trial" not in [group["name"] for group in told["groups"]]
+
+    def test_it_stays_once_it_is_confirmed(self, fleet: Fleet, hosts: dict[str, Host], allow: Allow) -> None:
+        source = fleet.host(STRANGER).address
+        allow(name="trial", sources=[source], confirm_timeout=8)
+        confirmed = allow(name="trial", sources=[source])
+        assert confirmed["changes"] == [f"write {FILE}: group trial new, +1", "end the trial"]
+        assert not allow(name="trial", sources=[source])["changed"]
+        time.sleep(9)
+        assert reaches(fleet, STRANGER, hosts)
+        allow(name="trial", state="absent")
+        assert not reaches(fleet, STRANGER, hosts)
+
+    @staticmethod
+    def told(fleet: Fleet) -> dict[str, Any]:
+        return playbook.module(fleet, WALL, "mongodb_allowlist_info").result
+
+
+class TestBoot:
+    def test_the_rules_are_there_before_mongod_answers(self, fleet: Fleet, hosts: dict[str, Host]) -> None:
+        attempt = "timeout 1 bash -c 'exec 3<>/dev/tcp/'$1/$port && echo $port"
+        prober = f"for i in $(seq 30); do for port in 22 27017; do {attempt}; done; sleep 0.1; done"
+        hosts[STRANGER].check_output(f"rm -f /root/prober; cat > /root/prober.sh <<'EOF'\n{prober}\nEOF")
+        fleets.kill(fleet, WALL)
+        address = fleet.host(WALL).address
+        hosts[STRANGER].check_output(
+            f"systemd-run --property=StandardOutput=file:/root/prober timeout 40 bash /root/prober.sh {address}"
+        )
+        fleets.start(fleet, WALL)
+        assert until(lambda: reaches(fleet, MONITOR, hosts), 60)
+        loaded = int(hosts[WALL].check_output("systemctl show stronghold-firewall -P ExecMainExitTimestampMonotonic"))
+        began = int(hosts[WALL].check_output("systemctl show mongod -P ExecMainStartTimestampMonotonic"))
+        assert 0 < loaded < began
+        probed = hosts[STRANGER].file("/root/prober")
+        assert until(lambda: "22" in probed.content_string.split(), 30)  # its packets arrive
+        assert not reaches(fleet, STRANGER, hosts)
+        assert "27017" not in probed.content_string.split()
+
+    def test_with_rules_that_do_not_load_mongod_does_not_start(self, hosts: dict[str, Host]) -> None:
+        host = hosts[WALL]
+        good = host.file(FILE).content_string
+        host.check_output("systemctl stop mongod stronghold-allowlist.timer stronghold-firewall")
+        host.check_output(f"echo 'table inet stronghold_mongodb {{ nonsense }}' > {FILE}")
+        try:
+            assert host.run("systemctl start mongod").rc != 0
+            assert not host.service("mongod").is_running
+            assert not host.socket("tcp://0.0.0.0:27017").is_listening
+        finally:
+            host.check_output(f"cat > {FILE} <<'EOF'\n{good}\nEOF")
+            host.check_output("systemctl reset-failed; systemctl start stronghold-firewall stronghold-allowlist.timer mongod")
+        assert host.service("mongod").is_running
+
+
+class TestLayers:
+    """Last: it declares in the inventory, by the playbook."""
+
+    def test_a_source_declared_once_is_in_the_filter_and_with_the_administrator(
+        self, fleet: Fleet, hosts: dict[str, Host]
+    ) -> None:
+        (here,) = fleet_sources(fleet)
+        client = fleet.host(CLIENT).address
+        declared = [
+            here,
+            {"source": client, "group": "administrators"},
+            {"source": "192.0.2.8-192.0.2.10", "group": "administrators"},
+        ]
+        run = playbook.converge(fleet, variables={"mongodb_firewall_sources": declared})
+        assert run.changed[WALL] > 0
+        assert playbook.converge(fleet, variables={"mongodb_firewall_sources": declared}).changed == {WALL: 0}
+        assert until(lambda: reaches(fleet, CLIENT, hosts), 20)  # whose neighbour has a new link address since its boot
+        with closing(pings(fleet)) as refused, pytest.raises(PyMongoError, match="Authentication failed"):
+            refused.admin.command("ping")
+        playbook.converge(fleet)
+        assert not reaches(fleet, CLIENT, hosts)
+        with closing(pings(fleet)) as admitted:
+            restrictions = admitted.admin.command({"usersInfo": "admin", "showAuthenticationRestrictions": True})["users"][0]
+        assert restrictions["authenticationRestrictions"] == []
+
+
+class TestManagement:
+    def test_a_run_that_would_lock_itself_out_is_refused(self, fleet: Fleet, hosts: dict[str, Host]) -> None:
+        before = hosts[WALL].file(FILE).content_string
+        run = playbook.run(fleet, "-t", "firewall", variables={"mongodb_firewall_management_sources": ["192.0.2.0/24"]})
+        (here,) = fleet_sources(fleet)
+        assert f"could not limit SSH to management because this very run comes from {here}, which is not" in run.failures[-1]
+        assert hosts[WALL].file(FILE).content_string == before
+
+    def test_ssh_is_for_management_and_all_else_closed(self, fleet: Fleet, hosts: dict[str, Host]) -> None:
+        ssh = f"timeout 2 bash -c 'exec 3<>/dev/tcp/{fleet.host(WALL).address}/22'"
+        assert hosts[STRANGER].run(ssh).rc == 0
+        variables = {"mongodb_firewall_management_sources": fleet_sources(fleet)}
+        assert playbook.run(fleet, "-t", "firewall", variables=variables).changed[WALL] > 0
+        assert hosts[STRANGER].run(ssh).rc == 124
+        assert reaches(fleet, MONITOR, hosts)
+        assert playbook.run(fleet, "-t", "firewall").changed[WALL] > 0
+        assert hosts[STRANGER].run(ssh).rc == 0
