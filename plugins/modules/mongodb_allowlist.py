@@ -111,6 +111,17 @@ options:
         that time, whatever became of this run or of the connection to the host.
       - The same task without this option, run in time, confirms the change and makes it last.
     type: int
+  backend:
+    description:
+      - Through what the sources are admitted. V(auto) takes firewalld where C(firewalld.service) is active, else nftables.
+      - With V(firewalld), of version 0.9 or later, the policy C(stronghold-mongodb) judges the ports before every zone. It has an
+        ipset for each IP version, which hold what all groups admit together. Which group an address belongs to is in the file
+        C(/etc/stronghold/firewall.nft) alone, and nothing is counted. The first declaration reloads firewalld, and so does one
+        that changes more than 200 entries at once. What was changed with C(firewall-cmd) for the run time alone is lost then.
+      - firewalld does not judge packets that reach a container through a port that is published on this host.
+    type: str
+    choices: [auto, nftables, firewalld]
+    default: auto
 requirements:
   - nftables with JSON support, as all distributions build it
 notes:
@@ -192,6 +203,11 @@ undeclared:
   returned: success
   type: dict
   sample: {application: 2}
+backend:
+  description: Through what they are admitted, C(nftables) or C(firewalld).
+  returned: success
+  type: str
+  sample: nftables
 ports:
   description: The guarded ports.
   returned: success
@@ -208,6 +224,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.declaration import Declaration, Request, Wish, tidy
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.firewalld_plan import open_allowlist
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.plan import Allowlist
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.ruleset import GROUP_NAME, management_of
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.safety import (
@@ -325,6 +342,7 @@ def main() -> None:
             "management_port": {"type": "int"},
             "force": {"type": "bool", "default": False},
             "confirm_timeout": {"type": "int"},
+            "backend": {"type": "str", "choices": ["auto", "nftables", "firewalld"], "default": "auto"},
             **login_argument_spec(),
         },
         mutually_exclusive=[["name", "groups"], ["sources", "groups"]],
@@ -342,7 +360,7 @@ def main() -> None:
         for name, version in unlimited(request):
             module.warn(f"Group '{name}' admits every IPv{version} address.")
         with nullcontext() if module.check_mode else alone(host):
-            allowlist = Allowlist(host, predict=module.check_mode)
+            allowlist = open_allowlist(host, params["backend"], predict=module.check_mode)
 
             def guard(before: Ranges, after: Ranges, target: Declaration) -> None:
                 if not params["force"]:
@@ -352,7 +370,7 @@ def main() -> None:
             plan, in_force = allowlist.plan(
                 request, persist=params["persist"], confirm_timeout=params["confirm_timeout"], guard=guard
             )
-            finish(module, plan, report=lambda: remembered(module, allowlist), **in_force)
+            finish(module, plan, report=lambda: remembered(module, allowlist), backend=allowlist.backend, **in_force)
 
 
 def endangered(module: AnsibleModule, before: Ranges, after: Ranges, target: Declaration) -> dict[str, Source]:

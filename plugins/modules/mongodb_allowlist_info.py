@@ -115,6 +115,12 @@ knocking:
     last_seen:
       description: Time of the last one, in UTC.
       type: str
+backend:
+  description:
+    - Through what the sources are admitted, C(nftables) or C(firewalld). The latter counts nothing, and does not tell who knocks.
+  returned: success
+  type: str
+  sample: nftables
 on_trial:
   description: Whether the rules in force will be taken back unless they are confirmed.
   returned: success
@@ -128,6 +134,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.declaration import Declaration
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.firewalld_plan import open_allowlist
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.hits import entries, hits, knocking
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.plan import Allowlist, declared
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.ruleset import read
@@ -137,7 +144,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._module import 
 def main() -> None:
     module = AnsibleModule(argument_spec={}, supports_check_mode=True)
     with funnel(module):
-        module.exit_json(changed=False, **told(Allowlist(platform.node())))
+        module.exit_json(changed=False, **told(open_allowlist(platform.node(), "recorded")))
 
 
 def told(allowlist: Allowlist) -> dict[str, Any]:
@@ -148,7 +155,8 @@ def told(allowlist: Allowlist) -> dict[str, Any]:
     in_force = allowlist.ran.declaration or declared(listing) or allowlist.boot.declaration or Declaration()
     persistent = allowlist.boot.declaration.groups if allowlist.boot.declaration else {}
     return {
-        "guarded": listing is not None,
+        "guarded": allowlist.guarded(listing),
+        "backend": allowlist.backend,
         "drift": allowlist.drift(in_force, listing),
         "ports": list(in_force.ports),
         "groups": [

@@ -40,7 +40,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.runn
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.safety import together
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import Ranges, text
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.store import Store
-from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.trial import Trial
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.trial import FORMER, Trial
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Plan
 
@@ -70,10 +70,14 @@ class Allowlist:
     Raises StrongholdError.
     """
 
+    backend = "nftables"
+    subject = _TABLE
+    _render = staticmethod(render)
+
     def __init__(self, host: str, *, predict: bool = False) -> None:
         self.host = host
         self.nft, self.store, self.running = Nft(host), Store(host), Running(host)
-        self.trial = Trial(host, self.nft.program or "nft")
+        self.trial = Trial(host, f"{self.nft.program or 'nft'} -f {FORMER}")
         self.boot = Recorded.of(self.store.content())
         content = self.running.content()
         self.ran = self.boot if content is not None and content == self.boot.text else Recorded.of(content)
@@ -108,18 +112,18 @@ class Allowlist:
         target = revise(base, request, time.time())
         wanted = self._with_what_only_runs(target, request, former) if persist else target
         ranges = wanted.ranges()
-        held = self.listing or Listing()
-        guard(together(held.groups.values()), together(ranges.values()), target)
-        drift = _kernel_drift(self.listing, wanted, ranges)
-        rendered = render(target)
-        self._result = rendered if wanted is target else render(wanted)
+        guard(self._admitted(), together(ranges.values()), target)
+        rendered = self._render(target)
+        self._result = rendered if wanted is target else self._render(wanted)
+        if persist:
+            self._plan_own_files(plan, target)
+        drift, action = self._difference(plan, wanted, ranges, persist)
         if drift.reasons:
-            action: Callable[[], None] = partial(self._load, wanted, ranges)
             verb = "load"
             if confirm_timeout is not None:
                 verb, action = f"for {confirm_timeout} s load", self._on_trial(confirm_timeout, former, action)
-            summary = f"{verb} {_TABLE}: {'; '.join(drift.reasons)}"
-            plan.add(summary, _TABLE, drift.before, drift.after, action)
+            summary = f"{verb} {self.subject}: {'; '.join(drift.reasons)}"
+            plan.add(summary, self.subject, drift.before, drift.after, action)
         if persist:
             self._plan_file(plan, target, rendered)
             if former is not None:
@@ -144,12 +148,29 @@ class Allowlist:
         if self.boot.declaration is not None:
             target = revise(self.boot.declaration, Request({}), time.time())
             if target != self.boot.declaration:
-                self._plan_file(plan, target, render(target))
+                self._plan_file(plan, target, self._render(target))
         return plan
 
     def remember(self) -> None:
         """After the plan was applied: what the kernel now holds, and whether it is known to."""
         self.running.remember(self._result, self.generation if self._certain else None)
+
+    def guarded(self, listing: Listing | None) -> bool:
+        """Whether rules are in force at all; ``listing`` is the kernel's table."""
+        return listing is not None
+
+    def _admitted(self) -> Ranges:
+        """What is let in now."""
+        return together((self.listing or Listing()).groups.values())
+
+    def _plan_own_files(self, plan: Plan, target: Declaration) -> None:
+        """Plan files of the backend's own that are to be there before the change is in force."""
+
+    def _difference(
+        self, _plan: Plan, wanted: Declaration, ranges: Mapping[str, Ranges], _persist: bool
+    ) -> tuple[Drift, Callable[[], None]]:
+        """In what the kernel is not as it should be, and what mends it."""
+        return _kernel_drift(self.listing, wanted, ranges), partial(self._load, wanted, ranges)
 
     def _base(self, persist: bool) -> Declaration:
         boot, ran = self.boot.declaration, self.ran.declaration
@@ -172,7 +193,7 @@ class Allowlist:
         if self.listing is None:
             reason, remedy = "there are no rules to which it could be taken back", "declare them without confirm_timeout first"
             raise StrongholdError(self.host, attempt, reason, remedy)
-        before = self.ran.text if self.ran.declaration else render(declared(self.listing) or Declaration())
+        before = self.ran.text if self.ran.declaration else self._render(declared(self.listing) or Declaration())
 
         def action() -> None:
             self.trial.begin(seconds, before or "")
@@ -208,7 +229,7 @@ class Allowlist:
             drift.reasons.insert(0, "the file holds no declaration")
             drift.before.insert(0, "no declaration")
             drift.after.insert(0, "declaration")
-        elif content != rendered and content != render(known):
+        elif content != rendered and content != self._render(known):
             drift.note("its rules were edited", "rules: edited", "rules: as declared")
         if store.exposed():
             drift.note("owner root and mode 0600 put back", "owner and mode: others", "owner and mode: root 0600")
@@ -216,8 +237,8 @@ class Allowlist:
         plan.add(summary, str(store.path), drift.before, drift.after, lambda: store.write(rendered))
 
     @staticmethod
-    def _file_drift(held: Declaration, target: Declaration) -> _Drift:
-        drift = _Drift()
+    def _file_drift(held: Declaration, target: Declaration) -> Drift:
+        drift = Drift()
         drift.ports(held.ports, target.ports)
         if held.protected != target.protected:
             old, new = (", ".join(map(str, one.protected)) for one in (held, target))
@@ -233,7 +254,7 @@ class Allowlist:
 
 
 @dataclass
-class _Drift:
+class Drift:
     """Why a target differs from the declaration, and the lines of its diff."""
 
     reasons: list[str] = field(default_factory=list)
@@ -264,9 +285,9 @@ class _Drift:
         self.after += [f"group {name}: {line}" for line in added]
 
 
-def _kernel_drift(listing: Listing | None, declaration: Declaration, wanted: Mapping[str, Ranges]) -> _Drift:
+def _kernel_drift(listing: Listing | None, declaration: Declaration, wanted: Mapping[str, Ranges]) -> Drift:
     actual = listing or Listing()
-    drift = _Drift()
+    drift = Drift()
     if listing is None:
         drift.note("the table is missing", "", _TABLE)
     for name in actual.alterations:

@@ -96,6 +96,11 @@ def render(declaration: Declaration) -> str:
     )
 
 
+def record(declaration: Declaration) -> str:
+    """The declaration alone: a script that does nothing, for hosts where others put it in force."""
+    return "\n".join([*_record(declaration), ""])
+
+
 def update(
     ports: Iterable[int], groups: Mapping[str, Ranges], listing: Listing | None, management: Management | None = None
 ) -> str:

@@ -21,10 +21,10 @@ _UNIT = "stronghold-firewall-rollback"
 
 
 class Trial:
-    """``host`` names the machine in errors; ``nft`` is the program's path."""
+    """``host`` names the machine in errors; ``undo`` is the command that puts back what was in force."""
 
-    def __init__(self, host: str, nft: str) -> None:
-        self._host, self._nft = host, nft
+    def __init__(self, host: str, undo: str) -> None:
+        self._host, self._undo = host, undo
         self._former = Store(host, FORMER)
         self._timer = Systemd(f"{_UNIT}.timer")
 
@@ -40,7 +40,7 @@ class Trial:
                 self._host, "try the change", "systemd does not run here, which would take it back", "leave confirm_timeout out"
             )
         self._former.write(former)
-        back = f"{self._nft} -f {FORMER} && mv -f {FORMER} {running.RECORD} && rm -f {running.STAMP}"
+        back = f"{self._undo} && mv -f {FORMER} {running.RECORD} && rm -f {running.STAMP}"
         self._timer.run_later(_UNIT, seconds, ["/bin/sh", "-c", back])
 
     def end(self) -> None:

@@ -12,7 +12,7 @@ import platform
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.plan import Allowlist
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.firewalld_plan import open_allowlist
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.store import alone
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 
@@ -21,7 +21,7 @@ def run(_settings: Mapping[str, Any], tell: Callable[[str], object]) -> list[Str
     """It has no settings: what was declared on this host is in its records."""
     host = platform.node()
     with alone(host):
-        allowlist = Allowlist(host)
+        allowlist = open_allowlist(host, "recorded")
         plan = allowlist.plan_watch()
         plan.apply()
         allowlist.remember()
