@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -13,17 +15,24 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, library, pem
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.authority import CONTROLLER, AuthorityFolder, sign
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, library, pem, revocation
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.authority import (
+    CONTROLLER,
+    AuthorityFolder,
+    sign,
+    sign_authority,
+)
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import (
     RELATIONS,
     argument_spec,
     wanted_certificates,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject, rfc2253
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import make_key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.request import requested_key
 
 MODULE = "stronghold.mongodb.mongodb_tls"
+SERIAL = re.compile("[0-9A-Fa-f]+")
 
 
 class ActionModule(ActionBase):
@@ -54,34 +63,96 @@ class ActionModule(ActionBase):
         folder = self._folder(params["authority"])
         now = datetime.now(timezone.utc)
         certificate = folder.certificate()
+        prepared = self._prepare(folder, params, now)
         # The paths of the host are passed on as written: "~" means another home there.
         arguments = {key: value for key, value in self._task.args.items() if key != "authority"}
-        first = self._on_host({**arguments, "trusted": _trust(certificate)}, task_vars)
+        first = self._on_host({**arguments, **prepared.arguments(certificate)}, task_vars)
         if first.get("failed"):
             return first
         requests = [entry.pop("request", None) for entry in first["certificates"]]
         if not any(requests):
             made = certificate is None and self._task.check_mode
             return {
-                **_merged(folder, made, first),
+                **_merged(folder, made, prepared, first),
                 "authority": _facts(certificate, now),
                 "warnings": _warnings(first, certificate, now),
             }
 
         authority, made = folder.opened(now)
+        prepared.revoke(folder)
         entries = [
             {**entry, "certificate": self._signed(authority, request, item, now)} if request else entry
             for entry, request, item in zip(self._task.args["certificates"], requests, wanted)
         ]
-        second = self._on_host({**arguments, "trusted": _trust(authority.certificate), "certificates": entries}, task_vars)
+        second = self._on_host({**arguments, **prepared.arguments(authority.certificate), "certificates": entries}, task_vars)
         if second.get("failed"):
             return second
         second["invocation"] = first.get("invocation", {})
         return {
-            **_merged(folder, made, first, second),
+            **_merged(folder, made, prepared, first, second),
             "authority": _facts(authority.certificate, now),
             "warnings": _warnings(second, authority.certificate, now),
         }
+
+    def _prepare(self, folder: AuthorityFolder, params: dict[str, Any], now: datetime) -> Prepared:
+        options = params["authority"]
+        prepared = Prepared(
+            now,
+            self._task.check_mode,
+            self._revoked(options["revoked"] or []),
+            options["crl_days"] if params["crl_file"] else None,
+            list(params["also_trust"]),
+            self._lists(params["crl"] or ""),
+        )
+        if options["former"]:
+            former = self._beside(folder, options["former"])
+            certificate = former.certificate()
+            if certificate is None:
+                raise StrongholdError(
+                    CONTROLLER,
+                    f"trust the former authority {former.folder}",
+                    "it is not there",
+                    "put it back from your backup, or leave out the option once no certificate of it is in use",
+                )
+            prepared.also.append(_trust(certificate))
+            prepared.revoke(former)
+        prepared.revoke(folder)
+        if options["successor"]:
+            prepared.succeed(self._beside(folder, options["successor"]))
+        return prepared
+
+    def _beside(self, folder: AuthorityFolder, path: str) -> AuthorityFolder:
+        other = Path(self._loader.path_dwim(path))
+        if other == folder.folder:
+            raise StrongholdError(
+                CONTROLLER, f"use the authority {other}", "it is declared twice", "give each a folder of its own"
+            )
+        return replace(folder, folder=other)
+
+    def _lists(self, text: str) -> str:
+        try:
+            return pem.write_lists(pem.read_lists(text.encode())).decode() if text else ""
+        except pem.PemError as error:
+            raise StrongholdError(CONTROLLER, "use the revocation lists in crl", str(error), "give them in PEM") from error
+
+    def _revoked(self, entries: list[str]) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(self._serial(entry.strip()) for entry in entries))
+
+    def _serial(self, entry: str) -> int:
+        digits = entry.replace(":", "")
+        if SERIAL.fullmatch(digits):
+            return int(digits, 16)
+        path = "" if entry.startswith("-----") else self._loader.path_dwim(entry)
+        try:
+            data = Path(path).read_bytes() if path else entry.encode()
+            return pem.read_certificates(data)[0].serial_number
+        except (OSError, ValueError) as error:
+            raise StrongholdError(
+                CONTROLLER,
+                f"revoke {path or 'a certificate in PEM'}",
+                str(error),
+                "give a serial number in hexadecimal, a certificate in PEM, or the path of one on the controller",
+            ) from error
 
     def _on_host(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         result: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
@@ -108,6 +179,60 @@ class ActionModule(ActionBase):
         return pem.write_certificates([sign(authority, public_key, wanted, now)]).decode()
 
 
+@dataclass
+class Prepared:
+    """What hosts are given besides the authority that signs. ``crl_days`` of None means that no list is asked for."""
+
+    now: datetime
+    check_mode: bool
+    revoked: tuple[int, ...]
+    crl_days: int | None
+    also: list[str]
+    crl: str
+    successor: str = ""
+    changes: list[str] = field(default_factory=list)
+    diffs: list[dict[str, Any]] = field(default_factory=list)
+    lists: dict[Path, str] = field(default_factory=dict)
+
+    def arguments(self, certificate: Any) -> dict[str, Any]:
+        found: dict[str, Any] = {"trusted": _trust(certificate) + (self.successor if certificate else "")}
+        if self.also:
+            found["also_trust"] = self.also
+        if self.crl_days is not None:
+            found["crl"] = "".join([self.crl, *self.lists.values()]) if certificate else ""
+        return found
+
+    def revoke(self, folder: AuthorityFolder) -> None:
+        """Have the list of an authority that is there, in check mode for this run alone."""
+        if self.crl_days is None or folder.folder in self.lists or folder.certificate() is None:
+            return
+        before = folder.revocations()
+        made, new = folder.revoke(self.revoked, self.crl_days, self.now, keep=not self.check_mode)
+        self.lists[folder.folder] = pem.write_lists([made]).decode()
+        if new:
+            added = sorted(revocation.serials(made) - (revocation.serials(before) if before else frozenset()))
+            what = f", which revokes {', '.join(map(describe.hexadecimal, added))}" if added else ""
+            self.changes.append(f"make a revocation list of the authority {folder.folder} on the controller{what}")
+            header = f"revocation list of the authority {folder.folder} on the controller"
+            texts = [
+                "".join(f"{line}\n" for line in revocation.for_list(lists)) for lists in ([before] if before else [], [made])
+            ]
+            self.diffs.append({"before_header": header, "after_header": header, "before": texts[0], "after": texts[1]})
+
+    def succeed(self, folder: AuthorityFolder) -> None:
+        """Have the successor, in check mode for this run alone."""
+        certificate = folder.certificate()
+        if certificate is None:
+            self.changes.append(f"create the authority {folder.folder} on the controller")
+            self.diffs.append(_creation(folder))
+            if self.check_mode:
+                certificate = sign_authority(make_key(folder.key_type), folder.subject, folder.days, self.now)
+            else:
+                certificate = folder.opened(self.now)[0].certificate
+        self.successor = _trust(certificate)
+        self.revoke(folder)
+
+
 def _trust(certificate: Any) -> str:
     return pem.write_certificates([certificate]).decode() if certificate else ""
 
@@ -124,15 +249,16 @@ def _facts(certificate: Any, now: datetime) -> dict[str, Any]:
     return describe.facts(certificate, now)
 
 
-def _merged(folder: AuthorityFolder, made: bool, *visits: dict[str, Any]) -> dict[str, Any]:
+def _merged(folder: AuthorityFolder, made: bool, prepared: Prepared, *visits: dict[str, Any]) -> dict[str, Any]:
     """The creation of the authority and all visits as one: each change once, with the later diff where two tell of the same."""
-    diffs = [_creation(folder)] if made else []
+    diffs = [*([_creation(folder)] if made else []), *prepared.diffs]
     diffs.extend(entry for visit in visits for entry in visit["diff"])
     changes = [f"create the authority {folder.folder} on the controller"] if made else []
+    changes.extend(prepared.changes)
     changes.extend(change for visit in visits for change in visit["changes"])
     return {
         **visits[-1],
-        "changed": made or any(visit["changed"] for visit in visits),
+        "changed": bool(made or prepared.changes) or any(visit["changed"] for visit in visits),
         "changes": list(dict.fromkeys(changes)),
         "diff": list({entry["before_header"]: entry for entry in diffs}.values()),
     }

@@ -5,7 +5,8 @@
 """The private authority, kept in a folder on the controller.
 
 The folder holds ``ca.key`` (PKCS #8, encrypted) and ``ca.pem`` (the certificate, written last: where it is, the
-authority is complete). Any number of processes may use it at once.
+authority is complete), and ``crl.pem`` once a revocation list was asked for; what it says is the record of what was
+revoked. Any number of processes may use it at once.
 
 PRIVATE to the collection.
 """
@@ -13,6 +14,7 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +23,7 @@ from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils import _files as files
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import revocation
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.describe import moment
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.judge import BACKDATED
@@ -31,8 +34,10 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.pem import
     PemError,
     public_bytes,
     read_certificates,
+    read_lists,
     write_certificates,
     write_key,
+    write_lists,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import (
     authority_usages,
@@ -95,6 +100,46 @@ class AuthorityFolder:
         if public_bytes(key.public_key()) != public_bytes(certificate.public_key()):
             raise self._failure("its key does not belong to its certificate", "put both files back from one backup")
         return Pair(certificate, (), key), made
+
+    def revocations(self) -> x509.CertificateRevocationList | None:
+        """The revocation list, or None before the first. Raises StrongholdError."""
+        data = self._read(self._list_file)
+        if data is None:
+            return None
+        try:
+            return read_lists(data)[0]
+        except PemError as error:
+            raise self._failure(f"{self._list_file} cannot be used: {error}", "put it back from your backup") from error
+
+    def revoke(
+        self, revoked: Sequence[int], days: int, now: datetime, *, keep: bool = True
+    ) -> tuple[x509.CertificateRevocationList, bool]:
+        """The revocation list with ``revoked``, and whether it was made just now. With ``keep`` off it is made and not kept.
+
+        Of an authority that is there. Raises StrongholdError.
+        """
+        present = self.revocations()
+        if present is not None and not revocation.is_due(present, revoked, now):
+            return present, False
+        authority, _made = self.opened(now)
+        if authority.certificate.serial_number in revoked:
+            raise self._failure("its own certificate is among those to revoke", "replace the authority instead")
+        if not keep:
+            return revocation.sign_list(authority, present, revoked, days, now), True
+        try:
+            with files.locked([self.folder]):
+                present = self.revocations()
+                if present is not None and not revocation.is_due(present, revoked, now):
+                    return present, False
+                made = revocation.sign_list(authority, present, revoked, days, now)
+                files.write(self._list_file, write_lists([made]), 0o644)
+        except OSError as error:
+            raise self._failure(f"of the error '{error}'", "check the folder and its owner") from error
+        return made, True
+
+    @property
+    def _list_file(self) -> Path:
+        return self.folder / "crl.pem"
 
     @property
     def _certificate_file(self) -> Path:
