@@ -418,6 +418,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, list[
                 *("--tlsCertificateKeyFile", str(site.tls / f"m{index}.pem")),
                 *("--clusterAuthMode", "x509", "--replSet", "rs", "--oplogSize", "50"),
             ],
+            bind="127.0.0.1,127.0.0.2",
         )
         for index in range(2)
     ]
@@ -452,7 +453,8 @@ def test_mongod_and_pymongo_accept_the_certificates(live: tuple[Site, list[str],
     for host in ("127.0.0.1", "localhost"):
         with connection(site, host) as client:
             assert client.admin.command("ping")["ok"] == 1
-    with connection(site, "127.0.0.2", serverSelectionTimeoutMS=500) as client, pytest.raises(ServerSelectionTimeoutError):
+    refused_name = pytest.raises(ServerSelectionTimeoutError, match="IP address mismatch")
+    with connection(site, "127.0.0.2", serverSelectionTimeoutMS=500) as client, refused_name:
         client.admin.command("ping")
 
     with connection(site) as client:

@@ -144,7 +144,7 @@ def _wanted(entry: dict[str, Any], renew_before: str, host: str) -> Wanted:
             names=parse_names(entry["names"]),
             days=entry["days"],
             key_type=entry["key_type"],
-            renew_before=_renew_before(renew_before),
+            renew_before=renew_before_of(renew_before),
             owner=entry["owner"],
             group=entry["group"],
             mode=_mode(entry["mode"]),
@@ -165,7 +165,7 @@ def _wanted(entry: dict[str, Any], renew_before: str, host: str) -> Wanted:
     return item
 
 
-def _renew_before(text: str) -> timedelta | None:
+def renew_before_of(text: str) -> timedelta | None:
     if text == THIRD:
         return None
     if not text.isdecimal():
