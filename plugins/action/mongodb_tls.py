@@ -27,7 +27,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaratio
     argument_spec,
     wanted_certificates,
 )
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject, rfc2253
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Permitted, Subject, rfc2253
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import make_key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.request import requested_key
 
@@ -61,40 +61,56 @@ class ActionModule(ActionBase):
         if params["authority"] is None:
             return self._on_host(dict(self._task.args), task_vars)
         folder = self._folder(params["authority"])
+        signer = self._signer(folder, params["authority"])
         now = datetime.now(timezone.utc)
-        certificate = folder.certificate()
-        prepared = self._prepare(folder, params, now)
+        before = signer.certificate()
+        prepared = self._prepare(folder, signer, params, now)
         # The paths of the host are passed on as written: "~" means another home there.
         arguments = {key: value for key, value in self._task.args.items() if key != "authority"}
-        first = self._on_host({**arguments, **prepared.arguments(certificate)}, task_vars)
+        first = self._on_host({**arguments, **prepared.arguments(folder, signer)}, task_vars)
         if first.get("failed"):
             return first
         requests = [entry.pop("request", None) for entry in first["certificates"]]
         if not any(requests):
-            made = certificate is None and self._task.check_mode
-            return {
-                **_merged(folder, made, prepared, first),
-                "authority": _facts(certificate, now),
-                "warnings": _warnings(first, certificate, now),
-            }
+            if before is None and self._task.check_mode:
+                prepared.created(folder, signer)
+            return self._told(prepared, folder, signer, first)
 
-        authority, made = folder.opened(now)
-        prepared.revoke(folder)
+        for item in dict.fromkeys((folder, signer)):
+            if item.certificate() is None and item.opened(now)[1]:
+                prepared.create(item)
+        authority, _made = signer.opened(now)
+        authority = replace(authority, chain=() if signer is folder else (folder.trusted(),))
+        prepared.revoke(signer)
         entries = [
             {**entry, "certificate": self._signed(authority, request, item, now)} if request else entry
             for entry, request, item in zip(self._task.args["certificates"], requests, wanted)
         ]
-        second = self._on_host({**arguments, **prepared.arguments(authority.certificate), "certificates": entries}, task_vars)
+        second = self._on_host({**arguments, **prepared.arguments(folder, signer), "certificates": entries}, task_vars)
         if second.get("failed"):
             return second
         second["invocation"] = first.get("invocation", {})
-        return {
-            **_merged(folder, made, prepared, first, second),
-            "authority": _facts(authority.certificate, now),
-            "warnings": _warnings(second, authority.certificate, now),
-        }
+        return self._told(prepared, folder, signer, first, second)
 
-    def _prepare(self, folder: AuthorityFolder, params: dict[str, Any], now: datetime) -> Prepared:
+    def _told(
+        self, prepared: Prepared, folder: AuthorityFolder, signer: AuthorityFolder, *visits: dict[str, Any]
+    ) -> dict[str, Any]:
+        certificate, intermediate = folder.certificate(), signer.certificate()
+        told = {
+            **_merged(prepared, *visits),
+            "authority": _facts(certificate, prepared.now),
+            "warnings": _warnings(visits[-1], certificate, prepared.now),
+        }
+        if signer is not folder:
+            told["intermediate"] = _facts(intermediate, prepared.now)
+            if signer.is_due(prepared.now):
+                told["warnings"].append(
+                    f"The intermediate authority expires on {describe.moment(library.validity(intermediate)[1])}, and every"
+                    f" certificate with it; bring the key of {folder.folder} back for a run, which signs it again."
+                )
+        return told
+
+    def _prepare(self, folder: AuthorityFolder, signer: AuthorityFolder, params: dict[str, Any], now: datetime) -> Prepared:
         options = params["authority"]
         prepared = Prepared(
             now,
@@ -104,6 +120,7 @@ class ActionModule(ActionBase):
             list(params["also_trust"]),
             self._lists(params["crl"] or ""),
         )
+        prepared.renew(signer)
         if options["former"]:
             former = self._beside(folder, options["former"])
             certificate = former.certificate()
@@ -116,7 +133,7 @@ class ActionModule(ActionBase):
                 )
             prepared.also.append(_trust(certificate))
             prepared.revoke(former)
-        prepared.revoke(folder)
+        prepared.revoke(signer)
         if options["successor"]:
             prepared.succeed(self._beside(folder, options["successor"]))
         return prepared
@@ -160,6 +177,10 @@ class ActionModule(ActionBase):
 
     def _folder(self, options: dict[str, Any]) -> AuthorityFolder:
         passphrase_file = options["passphrase_file"]
+        try:
+            permitted = Permitted.parse(options["permitted_names"])
+        except ValueError as error:
+            raise StrongholdError(CONTROLLER, "accept the authority", str(error), "correct permitted_names") from error
         return AuthorityFolder(
             folder=Path(self._loader.path_dwim(options["dir"])),
             subject=Subject(options["common_name"], options["organization"]),
@@ -167,6 +188,29 @@ class ActionModule(ActionBase):
             passphrase_file=Path(self._loader.path_dwim(passphrase_file)) if passphrase_file else None,
             days=options["days"],
             key_type=options["key_type"],
+            path_length=1 if options["intermediate"] else 0,
+            permitted=permitted,
+        )
+
+    def _signer(self, folder: AuthorityFolder, options: dict[str, Any]) -> AuthorityFolder:
+        """The authority itself, or its intermediate."""
+        intermediate = options["intermediate"]
+        if not intermediate:
+            return folder
+        own: dict[str, Any] = {}
+        if intermediate["passphrase"] or intermediate["passphrase_file"]:
+            path = intermediate["passphrase_file"]
+            own = {
+                "passphrase": intermediate["passphrase"],
+                "passphrase_file": Path(self._loader.path_dwim(path)) if path else None,
+            }
+        return replace(
+            self._beside(folder, intermediate["dir"]),
+            subject=Subject(intermediate["common_name"], options["organization"]),
+            days=intermediate["days"],
+            path_length=0,
+            signer=folder,
+            **own,
         )
 
     def _signed(self, authority: pem.Pair, request: str, wanted: Any, now: datetime) -> str:
@@ -176,7 +220,8 @@ class ActionModule(ActionBase):
             raise StrongholdError(
                 CONTROLLER, f"sign the certificate {wanted.path}", f"the request cannot be used: {error}", "run the task again"
             ) from error
-        return pem.write_certificates([sign(authority, public_key, wanted, now)]).decode()
+        chain = [authority.certificate] if authority.chain else []
+        return pem.write_certificates([sign(authority, public_key, wanted, now), *chain]).decode()
 
 
 @dataclass
@@ -194,13 +239,37 @@ class Prepared:
     diffs: list[dict[str, Any]] = field(default_factory=list)
     lists: dict[Path, str] = field(default_factory=dict)
 
-    def arguments(self, certificate: Any) -> dict[str, Any]:
+    def arguments(self, folder: AuthorityFolder, signer: AuthorityFolder) -> dict[str, Any]:
+        certificate, intermediate = folder.certificate(), signer.certificate()
         found: dict[str, Any] = {"trusted": _trust(certificate) + (self.successor if certificate else "")}
+        if signer is not folder and intermediate is not None:
+            found["chain"] = _trust(intermediate)
         if self.also:
             found["also_trust"] = self.also
         if self.crl_days is not None:
-            found["crl"] = "".join([self.crl, *self.lists.values()]) if certificate else ""
+            found["crl"] = "".join([self.crl, *self.lists.values()]) if intermediate else ""
         return found
+
+    def create(self, folder: AuthorityFolder) -> None:
+        self.changes.append(f"create the authority {folder.folder} on the controller")
+        self.diffs.append(_creation(folder))
+
+    def created(self, *folders: AuthorityFolder) -> None:
+        """Predict the creation of those that are missing."""
+        for folder in dict.fromkeys(folders):
+            if folder.certificate() is None:
+                self.create(folder)
+
+    def renew(self, folder: AuthorityFolder) -> None:
+        if folder.is_due(self.now) and folder.signer is not None and folder.signer.has_key():
+            before = _facts(folder.certificate(), self.now)
+            if not (self.check_mode or folder.renew(self.now)):
+                return
+            what = f"sign the intermediate authority {folder.folder} on the controller again"
+            self.changes.append(f"{what}: it expires in {before['days_left']} days, on {before['not_after']}")
+            header = f"authority {folder.folder} on the controller"
+            after = {"subject": rfc2253(folder.subject.to_name()), "days": folder.days}
+            self.diffs.append({"before_header": header, "after_header": header, "before": before, "after": after})
 
     def revoke(self, folder: AuthorityFolder) -> None:
         """Have the list of an authority that is there, in check mode for this run alone."""
@@ -223,12 +292,14 @@ class Prepared:
         """Have the successor, in check mode for this run alone."""
         certificate = folder.certificate()
         if certificate is None:
-            self.changes.append(f"create the authority {folder.folder} on the controller")
-            self.diffs.append(_creation(folder))
+            made = True
             if self.check_mode:
                 certificate = sign_authority(make_key(folder.key_type), folder.subject, folder.days, self.now)
             else:
-                certificate = folder.opened(self.now)[0].certificate
+                pair, made = folder.opened(self.now)
+                certificate = pair.certificate
+            if made:
+                self.create(folder)
         self.successor = _trust(certificate)
         self.revoke(folder)
 
@@ -249,16 +320,15 @@ def _facts(certificate: Any, now: datetime) -> dict[str, Any]:
     return describe.facts(certificate, now)
 
 
-def _merged(folder: AuthorityFolder, made: bool, prepared: Prepared, *visits: dict[str, Any]) -> dict[str, Any]:
-    """The creation of the authority and all visits as one: each change once, with the later diff where two tell of the same."""
-    diffs = [*([_creation(folder)] if made else []), *prepared.diffs]
+def _merged(prepared: Prepared, *visits: dict[str, Any]) -> dict[str, Any]:
+    """What was done on the controller and all visits as one: each change once, with the later diff where two tell of the same."""
+    diffs = list(prepared.diffs)
     diffs.extend(entry for visit in visits for entry in visit["diff"])
-    changes = [f"create the authority {folder.folder} on the controller"] if made else []
-    changes.extend(prepared.changes)
+    changes = list(prepared.changes)
     changes.extend(change for visit in visits for change in visit["changes"])
     return {
         **visits[-1],
-        "changed": bool(made or prepared.changes) or any(visit["changed"] for visit in visits),
+        "changed": bool(prepared.changes) or any(visit["changed"] for visit in visits),
         "changes": list(dict.fromkeys(changes)),
         "diff": list({entry["before_header"]: entry for entry in diffs}.values()),
     }

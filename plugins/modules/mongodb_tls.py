@@ -69,6 +69,46 @@ options:
         type: str
         choices: [ec-p256, rsa-3072]
         default: ec-p256
+      permitted_names:
+        description:
+          - What the authority may issue certificates for, and no other whatever happens to its key - DNS names, each with all
+            below it, and networks. Members need C(localhost), C(127.0.0.1/32) and C(::1/128) among them. Empty means
+            everything.
+          - Without a network, no certificate may hold an address.
+        type: list
+        elements: str
+        default: []
+      intermediate:
+        description:
+          - An authority that O(authority) signs, and which then signs the certificates. It is created together with the first
+            certificate, and signed again, with its key, when a third of its life is left.
+          - Once it is there, C(ca.key) in O(authority.dir) may be kept elsewhere until then. Hosts trust O(authority) alone
+            and present the intermediate's certificate with their own.
+        type: dict
+        suboptions:
+          dir:
+            description:
+              - Folder for its key and certificate.
+            type: path
+            required: true
+          common_name:
+            description:
+              - Its name. Used only when it is created or signed again.
+            type: str
+            default: MongoDB issuing authority
+          days:
+            description:
+              - Days that it is valid. No certificate outlasts it.
+            type: int
+            default: 1825
+          passphrase:
+            description:
+              - Passphrase of its key. Without this and the next option it is that of the authority.
+            type: str
+          passphrase_file:
+            description:
+              - File with the passphrase of its key, made like O(authority.passphrase_file).
+            type: path
       successor:
         description:
           - Folder of the authority that is to take the place of this one. It is created, with the same options, when it is
@@ -99,6 +139,12 @@ options:
     description:
       - Certificates, in PEM, of authorities that sign elsewhere. For each certificate that has to be issued, a request is
         returned in RV(certificates[].request), to be signed there and brought back in O(certificates[].certificate).
+    type: str
+  chain:
+    description:
+      - Certificates, in PEM, of the intermediate authorities between the certificates and O(trusted), nearest first. They are
+        added to a certificate that is brought without them.
+      - For use with O(trusted).
     type: str
   also_trust:
     description:
@@ -279,6 +325,10 @@ authority:
     days_left:
       description: Whole days until then.
       type: int
+intermediate:
+  description: The intermediate of O(authority.intermediate), with the fields of RV(authority).
+  returned: when O(authority.intermediate) is given
+  type: dict
 certificates:
   description: The declared certificates, in order, as they are after the task.
   returned: success
@@ -387,6 +437,7 @@ def _planned(module: AnsibleModule, stack: ExitStack) -> Host:
         _parsed(pem.read_certificates, params["trusted"], "the authorities in trusted", name),
         module.check_mode,
         also=_parsed(pem.read_certificates, "".join(params["also_trust"]), "the authorities in also_trust", name),
+        chain=_parsed(pem.read_certificates, params["chain"], "the intermediates in chain", name),
         lists=_parsed(pem.read_lists, params["crl"], "the revocation lists in crl", name),
     )
     plan_host(host, wanted, [entry["certificate"] for entry in params["certificates"]], ca_file, crl_file)

@@ -204,3 +204,96 @@ def test_revocation_before_there_is_an_authority_and_through_its_replacement(tmp
     assert "because no server would learn of them without a file; set crl_file" in without_file["msg"]
     own = f"{subjects_and_serials(site.authority / 'ca.pem')[0]:X}"
     assert "its own certificate is among those to revoke" in site.run(revoking(site, own))["msg"]
+
+
+# an intermediate, and names that are permitted
+
+PERMITTED = ["orders.example.com", "localhost", "127.0.0.0/8", "::1/128"]
+
+
+def with_intermediate(site: Site, **options: Any) -> dict[str, Any]:
+    between = {"dir": str(site.authority.with_name("between")), "days": 900}
+    found = beside(site, intermediate=between, permitted_names=PERMITTED, **options)
+    found["crl_file"] = str(site.tls / "crl.pem")
+    found["certificates"].append(
+        site.client(path=str(site.tls / "backup.pem"), kind="backup", common_name="vault", organizational_unit="backups")
+    )
+    return found
+
+
+def test_an_intermediate_signs_and_its_authority_may_be_away(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    between = site.authority.with_name("between")
+    options = with_intermediate(site)
+    predicted = site.good(options, "--check")
+    assert site.files() == {}
+    result = site.good(options)
+    created = [f"create the authority {folder} on the controller" for folder in (site.authority, between)]
+    assert [change for change in result["changes"] if change.startswith("create")] == created
+    assert {change for change in predicted["changes"] if change.startswith("create")} == set(created)
+    assert result["intermediate"]["subject"] == "CN=MongoDB issuing authority"
+    assert subjects_and_serials(site.tls / "ca.pem") == subjects_and_serials(site.authority / "ca.pem")
+    assert not site.good(options)["changed"]
+
+    root, listed = str(site.tls / "ca.pem"), ("-crl_check", "-CRLfile", str(site.tls / "crl.pem"))
+    for name, purpose in (("member", "sslserver"), ("member", "sslclient"), ("client", "sslclient"), ("backup", "sslclient")):
+        path = site.tls / f"{name}.pem"
+        assert len(pem.read_certificates(path.read_bytes())) == 2, "the intermediate follows the certificate"
+        strict = ("verify", "-x509_strict", "-purpose", purpose, "-CAfile", root, "-untrusted", str(path), *listed)
+        openssl(*strict, str(path))
+    with pytest.raises(subprocess.CalledProcessError):
+        openssl("verify", "-CAfile", root, str(site.tls / "member.pem"))
+
+    (site.authority / "ca.key").rename(site.home / "safe.key")
+    options["certificates"][1]["common_name"] = "other"
+    assert [entry["issued"] for entry in site.good(options)["certificates"]] == [False, True, False]
+    age_intermediate(site, between, days=700)
+    assert site.good(options)["intermediate"]["days_left"] == 199
+    assert "bring the key of" in site.output
+    (site.home / "safe.key").rename(site.authority / "ca.key")
+    for words in (("--check",), ()):
+        renewed = site.good(options, *words)
+        assert f"sign the intermediate authority {between} on the controller again" in renewed["changes"][0]
+    assert renewed["intermediate"]["days_left"] == 899
+    assert [entry["issued"] for entry in renewed["certificates"]] == [False, False, False]
+    assert not site.good(options)["changed"]
+
+
+def age_intermediate(site: Site, folder: Path, days: int) -> None:
+    phrase = (site.home / "controller" / "passphrase").read_text().strip()
+    (site.home / "safe.key").rename(site.authority / "ca.key")
+    root = authority.AuthorityFolder(site.authority, Subject("x"), passphrase=phrase).opened(datetime.now(timezone.utc))[0]
+    key = authority.AuthorityFolder(folder, Subject("x"), passphrase=phrase).opened(datetime.now(timezone.utc))[0].key
+    then = datetime.now(timezone.utc) - timedelta(days=days)
+    aged = authority.sign_authority(key, Subject("MongoDB issuing authority"), 900, then, by=root)
+    (folder / "ca.pem").write_bytes(pem.write_certificates([aged]))
+    (site.authority / "ca.key").rename(site.home / "safe.key")
+
+
+def test_names_outside_what_is_permitted_are_refused_before_issue(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.good(with_intermediate(site))
+    before = site.files()
+    for options, outside in (
+        ({"names": ["localhost", "db-a.elsewhere.example"]}, "db-a.elsewhere.example"),
+        ({"names": ["localhost", "192.0.2.1"]}, "192.0.2.1"),
+        ({"names": ["127.0.0.1"], "common_name": "db-a.elsewhere.example"}, "db-a.elsewhere.example"),
+    ):
+        declared = with_intermediate(site)
+        declared["certificates"][0].update(options)
+        result = site.run(declared)
+        assert f"authority may not issue for {outside}; declare other names" in result["msg"]
+        assert {name: data for name, data in site.files().items() if not name.endswith(".pending")} == before
+    inside = with_intermediate(site)
+    inside["certificates"][0]["names"] += ["db-a.orders.example.com"]
+    inside["certificates"][0]["common_name"] = "db-a.orders.example.com"
+    assert site.good(inside)["certificates"][0]["issued"]
+    path = str(site.tls / "member.pem")
+    openssl("verify", "-x509_strict", "-CAfile", str(site.tls / "ca.pem"), "-untrusted", path, path)
+
+
+def test_an_authority_of_one_level_takes_no_intermediate(issued: Site) -> None:
+    options = beside(issued, intermediate={"dir": str(issued.authority.with_name("between"))})
+    options["certificates"][1]["common_name"] = "other"
+    refused = issued.run(options)
+    assert "CN=MongoDB authority may sign no further authority (its path length is 0)" in refused["msg"]

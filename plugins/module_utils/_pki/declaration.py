@@ -35,6 +35,18 @@ def argument_spec() -> dict[str, dict[str, Any]]:
                 "organization": {"type": "str", "default": ""},
                 "days": {"type": "int", "default": 3650},
                 "key_type": {"type": "str", "choices": list(KEY_TYPES), "default": KEY_TYPES[0], "no_log": False},
+                "permitted_names": {"type": "list", "elements": "str", "default": []},
+                "intermediate": {
+                    "type": "dict",
+                    "options": {
+                        "dir": {"type": "path", "required": True},
+                        "common_name": {"type": "str", "default": "MongoDB issuing authority"},
+                        "days": {"type": "int", "default": 1825},
+                        "passphrase": {"type": "str", "no_log": True},
+                        "passphrase_file": {"type": "path", "no_log": False},
+                    },
+                    "mutually_exclusive": [("passphrase", "passphrase_file")],
+                },
                 "successor": {"type": "path"},
                 "former": {"type": "path"},
                 "revoked": {"type": "list", "elements": "str"},
@@ -44,6 +56,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
             "required_one_of": [("passphrase", "passphrase_file")],
         },
         "trusted": {"type": "str"},
+        "chain": {"type": "str"},
         "also_trust": {"type": "list", "elements": "str", "default": []},
         "ca_file": {"type": "path", "required": True},
         "crl_file": {"type": "path"},
@@ -127,6 +140,9 @@ def _check_revocation(params: dict[str, Any], host: str) -> None:
     authority = params.get("authority") or {}
     if authority.get("revoked") and not params.get("crl_file"):
         raise _refusal(host, "the revocations", "no server would learn of them without a file", "set crl_file")
+    if authority.get("intermediate") and params.get("crl_file") and (authority.get("successor") or authority.get("former")):
+        reason = "the lists of two authorities with intermediates cannot be kept at once"
+        raise _refusal(host, "the authority", reason, "leave out crl_file until the authority is replaced")
     if params.get("crl") and not params.get("crl_file"):
         raise _refusal(host, "the revocation lists in crl", "there is no file for them", "set crl_file")
     if authority.get("crl_days", 1) < 1:

@@ -28,7 +28,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils import _files a
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, pem, revocation
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.judge import issuer_among, judge, key_matches
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.judge import issued_by, issuer_among, judge, key_matches
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import rfc2253
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import key_type_of, make_key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.request import make_request
@@ -44,7 +44,8 @@ CA_MODE = 0o644
 class Host:
     """One run on one host. ``name`` is for errors; ``results`` is complete after the plan is applied.
 
-    ``also`` are authorities that are trusted and sign nothing here; ``issuers`` those whose certificates are in use.
+    ``also`` are authorities that are trusted and sign nothing here; ``chain`` are the intermediates that sign, nearest
+    first; ``issuers`` those whose certificates are in use.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Host:
     check_mode: bool
     also: tuple[x509.Certificate, ...] = ()
     lists: tuple[x509.CertificateRevocationList, ...] = ()
+    chain: tuple[x509.Certificate, ...] = ()
     issuers: list[x509.Certificate] = field(default_factory=list)
     plan: Plan = field(default_factory=Plan)
     results: list[dict[str, Any]] = field(default_factory=list)
@@ -181,7 +183,7 @@ class Host:
             self._plan_cleaning(wanted)
 
     def _judge(self, pair: pem.Pair, wanted: Wanted) -> list[str]:
-        return judge(pair, wanted, self.trusted, self.now, also=self.also, lists=self.lists)
+        return judge(pair, wanted, self.trusted, self.now, also=self.also, chain=self.chain, lists=self.lists)
 
     def _note_issuer(self, pair: pem.Pair) -> None:
         issuer = pair.chain[0] if pair.chain else issuer_among(pair.certificate, self.trusted)
@@ -248,6 +250,8 @@ class Host:
         reasons = ["no key on this host belongs to it"]
         for key in (self._pending_key(wanted), pair.key if pair else None):
             new = pem.Pair(certificate, tuple(chain), key)
+            if not chain and self.chain and issued_by(certificate, self.chain[0]):
+                new = pem.Pair(certificate, self.chain, key)
             if key is not None and key_matches(new):
                 reasons = self._judge(new, wanted)
                 if not reasons:
