@@ -87,3 +87,7 @@ bench-converge: setup ## First converge and unchanged re-run, beside community.m
 .PHONY: bench-accounts
 bench-accounts: setup ## Many accounts, beside a loop over community.mongodb's module and beside bare commands
 	$(BIN)/python tests/bench/accounts.py
+
+.PHONY: bench-certificates
+bench-certificates: setup ## Certificates, beside a loop over the modules of community.crypto
+	$(BIN)/python tests/bench/certificates.py

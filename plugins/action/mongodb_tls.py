@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaratio
     argument_spec,
     wanted_certificates,
 )
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.judge import BACKDATED
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Permitted, Subject, rfc2253
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import make_key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.request import requested_key
@@ -59,6 +60,10 @@ class ActionModule(ActionBase):
             raise StrongholdError(CONTROLLER, "sign certificates", problem, "install it for the Python that runs Ansible")
         wanted = wanted_certificates(params, CONTROLLER)
         if params["authority"] is None:
+            if params["mode"] == "private":
+                raise StrongholdError(
+                    CONTROLLER, "sign certificates", "mode private needs authority", "give it, or leave out mode"
+                )
             return self._on_host(dict(self._task.args), task_vars)
         folder = self._folder(params["authority"])
         signer = self._signer(folder, params["authority"])
@@ -67,10 +72,16 @@ class ActionModule(ActionBase):
         prepared = self._prepare(folder, signer, params, now)
         # The paths of the host are passed on as written: "~" means another home there.
         arguments = {key: value for key, value in self._task.args.items() if key != "authority"}
+        asked = datetime.now(timezone.utc)
         first = self._on_host({**arguments, **prepared.arguments(folder, signer)}, task_vars)
         if first.get("failed"):
             return first
         requests = [entry.pop("request", None) for entry in first["certificates"]]
+        off = _clock_is_off(first["clock"], asked, datetime.now(timezone.utc))
+        if off and any(entry["reasons"] for entry in first["certificates"]):
+            host = str((task_vars or {}).get("inventory_hostname", "the host"))
+            raise StrongholdError(host, "issue certificates", f"its clock is {off}", "set both clocks by NTP")
+        prepared.warnings += [f"The clock of this host is {off}; certificates will be refused by it or its peers."] if off else []
         if not any(requests):
             if before is None and self._task.check_mode:
                 prepared.created(folder, signer)
@@ -99,7 +110,7 @@ class ActionModule(ActionBase):
         told = {
             **_merged(prepared, *visits),
             "authority": _facts(certificate, prepared.now),
-            "warnings": _warnings(visits[-1], certificate, prepared.now),
+            "warnings": [*_warnings(visits[-1], certificate, prepared.now), *prepared.warnings],
         }
         if signer is not folder:
             told["intermediate"] = _facts(intermediate, prepared.now)
@@ -237,11 +248,12 @@ class Prepared:
     successor: str = ""
     changes: list[str] = field(default_factory=list)
     diffs: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     lists: dict[Path, str] = field(default_factory=dict)
 
     def arguments(self, folder: AuthorityFolder, signer: AuthorityFolder) -> dict[str, Any]:
         certificate, intermediate = folder.certificate(), signer.certificate()
-        found: dict[str, Any] = {"trusted": _trust(certificate) + (self.successor if certificate else "")}
+        found: dict[str, Any] = {"mode": "private", "trusted": _trust(certificate) + (self.successor if certificate else "")}
         if signer is not folder and intermediate is not None:
             found["chain"] = _trust(intermediate)
         if self.also:
@@ -306,6 +318,15 @@ class Prepared:
 
 def _trust(certificate: Any) -> str:
     return pem.write_certificates([certificate]).decode() if certificate else ""
+
+
+def _clock_is_off(clock: str, before: datetime, after: datetime) -> str:
+    """How far a clock that was read between two moments is away, as a clause, if that is more than certificates allow for."""
+    then = datetime.strptime(clock, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    for away, side in ((before - then, "behind"), (then - after, "ahead of")):
+        if away > BACKDATED:
+            return f"{away // timedelta(minutes=1)} minutes {side} the controller's"
+    return ""
 
 
 def _creation(folder: AuthorityFolder) -> dict[str, Any]:

@@ -25,6 +25,13 @@ requirements:
   - cryptography >= 41.0 on the controller, and on the host for the interpreter that runs the module
     (the role P(stronghold.mongodb.mongodb_host#role) provides it)
 options:
+  mode:
+    description:
+      - V(private) where O(authority) signs, V(external) where the certificates come from elsewhere, such as a company's
+        authority. Unset, it follows from whether O(authority) or O(trusted) is given.
+      - Certificates from elsewhere may say and allow more than is declared, but no less.
+    type: str
+    choices: [private, external]
   authority:
     description:
       - The authority that signs. It is created with the first certificate that it has to sign.
@@ -252,6 +259,25 @@ options:
             refused, with the reason, if it is not what the other options declare.
           - For use with O(trusted).
         type: str
+      source:
+        description:
+          - Ready files on the host, for use with O(trusted). They are judged, and refused with the reason, before anything is
+            touched, and stay where they are. The file in O(certificates[].path) is made from them.
+        type: dict
+        suboptions:
+          certificate:
+            description:
+              - The certificate, which its chain and its key may follow.
+            type: path
+            required: true
+          key:
+            description:
+              - Its private key, in clear. Unset means that it is in the file of the certificate.
+            type: path
+          chain:
+            description:
+              - Certificates of the intermediates, nearest first.
+            type: path
 seealso:
   - name: Use x.509 certificates for membership authentication
     description: What MongoDB demands of the certificates of members.
@@ -291,6 +317,22 @@ EXAMPLES = r"""
         organization: orders
         organizational_unit: clients
   register: requested
+
+- name: Take a certificate that the company's own tools put on the host
+  stronghold.mongodb.mongodb_tls:
+    mode: external
+    trusted: "{{ lookup('ansible.builtin.file', 'company-ca.pem') }}"
+    ca_file: /etc/stronghold/tls/ca.pem
+    certificates:
+      - path: /etc/stronghold/tls/member.pem
+        kind: member
+        common_name: db-a.example.com
+        organization: orders
+        names: [db-a.example.com]
+        source:
+          certificate: /etc/pki/tls/certs/db-a.crt
+          key: /etc/pki/tls/private/db-a.key
+          chain: /etc/pki/tls/certs/company-chain.crt
 """
 
 RETURN = r"""
@@ -329,6 +371,10 @@ intermediate:
   description: The intermediate of O(authority.intermediate), with the fields of RV(authority).
   returned: when O(authority.intermediate) is given
   type: dict
+clock:
+  description: The host's clock when it looked, in UTC.
+  returned: success
+  type: str
 certificates:
   description: The declared certificates, in order, as they are after the task.
   returned: success
@@ -391,7 +437,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stronghold.mongodb.plugins.module_utils import _files as files
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._module import finish, funnel
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import library, pem
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, library, pem
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import (
     RELATIONS,
     argument_spec,
@@ -407,7 +453,7 @@ def main() -> None:
     with ExitStack() as stack:
         with funnel(module):
             host = _planned(module, stack)
-        finish(module, host.plan, certificates=host.results)
+        finish(module, host.plan, certificates=host.results, clock=describe.moment(host.now))
 
 
 def _planned(module: AnsibleModule, stack: ExitStack) -> Host:
@@ -437,6 +483,7 @@ def _planned(module: AnsibleModule, stack: ExitStack) -> Host:
         _parsed(pem.read_certificates, params["trusted"], "the authorities in trusted", name),
         module.check_mode,
         also=_parsed(pem.read_certificates, "".join(params["also_trust"]), "the authorities in also_trust", name),
+        external=params["mode"] != "private",
         chain=_parsed(pem.read_certificates, params["chain"], "the intermediates in chain", name),
         lists=_parsed(pem.read_lists, params["crl"], "the revocation lists in crl", name),
     )

@@ -18,6 +18,7 @@ from typing import Any
 from integration.harness import ROOT
 
 BIN = Path(sys.executable).parent
+MEMBER_USAGES = "extendedKeyUsage=serverAuth,clientAuth"
 
 
 @dataclass
@@ -103,3 +104,52 @@ def serials(result: dict[str, Any]) -> list[str]:
 
 def openssl(*words: str) -> str:
     return subprocess.run(["openssl", *words], capture_output=True, text=True, check=True).stdout
+
+
+@dataclass
+class Company:
+    """A root and an intermediate, in files of openssl's."""
+
+    home: Path
+
+    def __post_init__(self) -> None:
+        self.home.mkdir()
+        self.authority("root", None)
+        self.authority("between", "root")
+
+    def path(self, name: str) -> Path:
+        return self.home / name
+
+    def request(self, name: str, subject: str) -> None:
+        key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-keyout", str(self.path(f"{name}.key")))
+        openssl("req", "-new", *key, "-subj", subject, "-out", str(self.path(f"{name}.csr")))
+
+    def authority(self, name: str, issuer: str | None) -> None:
+        self.request(name, f"/C=DE/O=Company/CN={name}")
+        self.sign(name, issuer, "basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign")
+
+    def sign(self, name: str, issuer: str | None, *extensions: str, request: Path | None = None, days: int = 365) -> None:
+        self.path("extensions").write_text("\n".join(("subjectKeyIdentifier=hash", *extensions)))
+        by = ("-CA", str(self.path(f"{issuer}.crt")), "-CAkey", str(self.path(f"{issuer}.key")), "-CAcreateserial")
+        own = ("-signkey", str(self.path(f"{name}.key")))
+        openssl(
+            *("x509", "-req", "-in", str(request or self.path(f"{name}.csr")), "-days", str(days)),
+            *("-extfile", str(self.path("extensions")), "-out", str(self.path(f"{name}.crt"))),
+            *(by if issuer else own),
+        )
+
+    def member(
+        self, name: str = "db-a", *, usages: str = MEMBER_USAGES, names: str = "DNS:localhost,DNS:db-a.example", **how: Any
+    ) -> None:
+        """With more attributes and names than a declaration of ours asks for."""
+        self.request(name, "/C=DE/ST=Berlin/O=orders/OU=members/CN=db-a")
+        self.sign(
+            name, how.pop("issuer", "between"), f"subjectAltName={names}", usages, "keyUsage=digitalSignature,keyAgreement", **how
+        )
+
+    def source(self, name: str = "db-a") -> dict[str, Any]:
+        return {
+            "certificate": str(self.path(f"{name}.crt")),
+            "key": str(self.path(f"{name}.key")),
+            "chain": str(self.path("between.crt")),
+        }

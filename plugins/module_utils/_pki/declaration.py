@@ -19,12 +19,14 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names impo
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import KEY_TYPES, KINDS
 
 THIRD = "third"
+MODES = ("private", "external")
 _PERMITTED_MODE = 0o660
 
 
 def argument_spec() -> dict[str, dict[str, Any]]:
     """Options of the module, checked on the controller and again on the host."""
     return {
+        "mode": {"type": "str", "choices": list(MODES)},
         "authority": {
             "type": "dict",
             "options": {
@@ -66,6 +68,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
             "type": "list",
             "elements": "dict",
             "required": True,
+            "mutually_exclusive": [("certificate", "source")],
             "options": {
                 "path": {"type": "path", "required": True},
                 "kind": {"type": "str", "choices": list(KINDS), "required": True},
@@ -79,6 +82,14 @@ def argument_spec() -> dict[str, dict[str, Any]]:
                 "group": {"type": "str"},
                 "mode": {"type": "str", "default": "0600"},
                 "certificate": {"type": "str"},
+                "source": {
+                    "type": "dict",
+                    "options": {
+                        "certificate": {"type": "path", "required": True},
+                        "key": {"type": "path", "no_log": False},
+                        "chain": {"type": "path"},
+                    },
+                },
             },
         },
     }
@@ -89,6 +100,15 @@ RELATIONS: dict[str, Any] = {
     "mutually_exclusive": [("authority", "trusted")],
     "required_one_of": [("authority", "trusted")],
 }
+
+
+@dataclass(frozen=True)
+class Source:
+    """Ready files on the host; the key and the chain may be in the file of the certificate."""
+
+    certificate: Path
+    key: Path | None = None
+    chain: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +125,7 @@ class Wanted:
     owner: str | None = None
     group: str | None = None
     mode: int = 0o600
+    source: Source | None = None
 
 
 def wanted_certificates(params: dict[str, Any], host: str) -> list[Wanted]:
@@ -116,6 +137,9 @@ def wanted_certificates(params: dict[str, Any], host: str) -> list[Wanted]:
             raise _refusal(host, str(path), "two files are declared there", "give each a path of its own")
     _check_revocation(params, host)
     _check_backups(wanted, host)
+    if params.get("authority") and (params.get("mode") == "external" or any(item.source for item in wanted)):
+        reason = "its certificates come from elsewhere, and the authority would sign none"
+        raise _refusal(host, "mode external", reason, "give trusted instead of authority")
     groups = {(item.subject.organization, item.subject.organizational_unit) for item in wanted if item.kind == "member"}
     for item in wanted:
         if item.kind != "member" and (item.subject.organization, item.subject.organizational_unit) in groups:
@@ -164,6 +188,7 @@ def _wanted(entry: dict[str, Any], renew_before: str, host: str) -> Wanted:
             owner=entry["owner"],
             group=entry["group"],
             mode=_mode(entry["mode"]),
+            source=_source(entry.get("source")),
         )
     except ValueError as error:
         raise _refusal(host, path, str(error), "correct it") from error
@@ -179,6 +204,10 @@ def _wanted(entry: dict[str, Any], renew_before: str, host: str) -> Wanted:
     if problems:
         raise _refusal(host, path, "; ".join(problems), "correct its options")
     return item
+
+
+def _source(entry: dict[str, Any] | None) -> Source | None:
+    return Source(**{name: Path(path) for name, path in entry.items() if path}) if entry else None
 
 
 def renew_before_of(text: str) -> timedelta | None:

@@ -28,7 +28,14 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils import _files a
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, pem, revocation
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.judge import issued_by, issuer_among, judge, key_matches
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.judge import (
+    issued_by,
+    issuer_among,
+    judge,
+    judge_external,
+    key_matches,
+    near_end,
+)
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import rfc2253
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import key_type_of, make_key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.request import make_request
@@ -45,7 +52,7 @@ class Host:
     """One run on one host. ``name`` is for errors; ``results`` is complete after the plan is applied.
 
     ``also`` are authorities that are trusted and sign nothing here; ``chain`` are the intermediates that sign, nearest
-    first; ``issuers`` those whose certificates are in use.
+    first; ``external`` is for certificates that come from elsewhere; ``issuers`` are those whose certificates are in use.
     """
 
     name: str
@@ -55,6 +62,7 @@ class Host:
     also: tuple[x509.Certificate, ...] = ()
     lists: tuple[x509.CertificateRevocationList, ...] = ()
     chain: tuple[x509.Certificate, ...] = ()
+    external: bool = False
     issuers: list[x509.Certificate] = field(default_factory=list)
     plan: Plan = field(default_factory=Plan)
     results: list[dict[str, Any]] = field(default_factory=list)
@@ -152,6 +160,7 @@ class Host:
     def certificate(self, wanted: Wanted, brought: str | None) -> None:
         """Plan one certificate; ``brought`` is the one that was signed for the pending key, in PEM, with its chain."""
         data = self._read(wanted.path)
+        ready = self._ready(wanted)
         pair: pem.Pair | None = None
         foreign = False
         if data is None:
@@ -159,7 +168,7 @@ class Host:
         else:
             try:
                 pair = pem.read_pair(data)
-                reasons = self._judge(pair, wanted)
+                reasons = self._judge(pair, wanted) if ready is None else _differences(pair, ready)
                 foreign = not key_matches(pair)
             except pem.PemError as error:
                 reasons = [f"the file there is not usable: {error}"]
@@ -169,12 +178,14 @@ class Host:
             "kind": wanted.kind,
             "subject": rfc2253(wanted.subject.to_name()),
             "names": list(wanted.names),
-            "issued": bool(reasons and (brought or self.check_mode)),
+            "issued": bool(reasons and (brought or ready or self.check_mode)),
             "reasons": reasons,
             **dict.fromkeys(("serial", "fingerprint", "not_before", "not_after", "days_left")),
         }
         self.results.append(result)
-        if reasons:
+        if reasons and ready is not None:
+            self._plan_ready(wanted, pair, foreign, ready, result)
+        elif reasons:
             self._plan_issue(wanted, pair, foreign, brought, result)
         elif pair is not None:
             self._note_issuer(pair)
@@ -183,12 +194,57 @@ class Host:
             self._plan_cleaning(wanted)
 
     def _judge(self, pair: pem.Pair, wanted: Wanted) -> list[str]:
+        if self.external:
+            found = judge_external(pair, wanted, self.trusted, self.now, self.lists)
+            return found + near_end(pair.certificate, wanted, self.now)
         return judge(pair, wanted, self.trusted, self.now, also=self.also, chain=self.chain, lists=self.lists)
 
     def _note_issuer(self, pair: pem.Pair) -> None:
         issuer = pair.chain[0] if pair.chain else issuer_among(pair.certificate, self.trusted)
         if issuer is not None and issuer not in self.issuers:
             self.issuers.append(issuer)
+
+    def _ready(self, wanted: Wanted) -> pem.Pair | None:
+        """The ready files, judged before anything is touched."""
+        source = wanted.source
+        if source is None:
+            return None
+        attempt = f"take {source.certificate} for the {wanted.kind} certificate {wanted.path}"
+        try:
+            certificate, *chain = pem.read_certificates(self._existing(source.certificate, attempt))
+            chain += pem.read_certificates(self._existing(source.chain, attempt)) if source.chain else []
+            key = pem.read_key(self._existing(source.key or source.certificate, attempt))
+        except pem.PemError as error:
+            raise StrongholdError(
+                self.name, attempt, f"it cannot be used: {error}", "bring files in PEM, with the key in clear"
+            ) from error
+        pair = pem.Pair(certificate, tuple(chain), key)
+        if not chain and self.chain and issued_by(certificate, self.chain[0]):
+            pair = pem.Pair(certificate, self.chain, key)
+        reasons = judge_external(pair, wanted, self.trusted, self.now, self.lists)
+        if reasons:
+            raise StrongholdError(self.name, attempt, "; ".join(reasons), "correct that, and run the task again")
+        self.plan.warnings += [
+            f"{source.certificate} is to be replaced: {reason}." for reason in near_end(certificate, wanted, self.now)
+        ]
+        return pair
+
+    def _existing(self, path: Path, attempt: str) -> bytes:
+        data = self._read(path)
+        if data is None:
+            raise StrongholdError(self.name, attempt, f"{path} is not there", "bring it to the host")
+        return data
+
+    def _plan_ready(self, wanted: Wanted, pair: pem.Pair | None, foreign: bool, ready: pem.Pair, result: dict[str, Any]) -> None:
+        self._note_issuer(ready)
+        result.update(describe.facts(ready.certificate, self.now))
+        self.plan.add(
+            f"take the {wanted.kind} certificate {wanted.path} from its source: {'; '.join(result['reasons'])}",
+            f"certificate {wanted.path}",
+            describe.for_diff(pair.certificate) if pair else None,
+            describe.for_diff(ready.certificate),
+            self._guarded(wanted.path, lambda: self._install(wanted, ready, foreign)),
+        )
 
     def _plan_issue(
         self, wanted: Wanted, pair: pem.Pair | None, foreign: bool, brought: str | None, result: dict[str, Any]
@@ -353,6 +409,14 @@ def plan_host(host: Host, wanted: Sequence[Wanted], brought: Sequence[str | None
         host.certificate(item, certificate)
     if crl_file is not None:
         host.revocations(crl_file)
+
+
+def _differences(pair: pem.Pair, ready: pem.Pair) -> list[str]:
+    if pair.certificate != ready.certificate:
+        return ["its source holds another certificate"]
+    if pair.chain != ready.chain:
+        return ["its source holds another chain"]
+    return [] if key_matches(pair) else ["its key does not belong to its certificate"]
 
 
 def _pending(wanted: Wanted) -> Path:

@@ -51,7 +51,7 @@ def judge(
         *_issuer(pair, trusted, also),
         *_revoked(pair.certificate, lists),
         *_time(pair.certificate, wanted, chain or trusted, now),
-        *_times_of_issuers(pair, now),
+        *_issuers_fit(pair, now),
     ]
 
 
@@ -73,8 +73,33 @@ def faults(
         *_issuer(pair, trusted),
         *_revoked(pair.certificate, lists),
         *_validity(pair.certificate, now),
-        *_times_of_issuers(pair, now),
+        *_issuers_fit(pair, now),
     ]
+
+
+def judge_external(
+    pair: Pair,
+    wanted: Wanted,
+    trusted: Sequence[x509.Certificate],
+    now: datetime,
+    lists: Sequence[x509.CertificateRevocationList] = (),
+) -> list[str]:
+    """The same for a certificate from elsewhere, which may say and allow more than is ``wanted``, but no less."""
+    subject = {(attribute.oid, attribute.value) for attribute in pair.certificate.subject}
+    lacking = [item for item in wanted.subject.to_name() if (item.oid, item.value) not in subject]
+    other = f"its subject is {rfc2253(pair.certificate.subject)} and lacks {', '.join(item.rfc4514_string() for item in lacking)}"
+    return [
+        *faults(pair, trusted, now, kind=wanted.kind, names=wanted.names, lists=lists),
+        *([other] if lacking else []),
+    ]
+
+
+def near_end(certificate: x509.Certificate, wanted: Wanted, now: datetime) -> list[str]:
+    """That it is to be replaced soon, as a clause; nothing of one that has ended."""
+    start, end = validity(certificate)
+    if now < end < now + (wanted.renew_before or (end - start - BACKDATED) / 3):
+        return [f"it expires in {days_between(now, end)} days, on {moment(end)}"]
+    return []
 
 
 def key_matches(pair: Pair) -> bool:
@@ -180,10 +205,19 @@ def _validity(certificate: x509.Certificate, now: datetime) -> Iterable[str]:
         yield f"it expired on {moment(end)}"
 
 
-def _times_of_issuers(pair: Pair, now: datetime) -> Iterable[str]:
+def _issuers_fit(pair: Pair, now: datetime) -> Iterable[str]:
     for issuer in pair.chain:
+        if not _is_authority(issuer):
+            yield f"its issuer {rfc2253(issuer.subject)} is no authority"
         for reason in _validity(issuer, now):
             yield f"its issuer {rfc2253(issuer.subject)} cannot be used: {reason}"
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
 
 
 def _renewable(end: datetime, wanted: Wanted, trusted: Sequence[x509.Certificate], now: datetime) -> bool:
