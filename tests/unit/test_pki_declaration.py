@@ -102,3 +102,11 @@ def test_the_documented_options_are_those_that_are_checked() -> None:
         }
 
     assert shape(yaml.safe_load(DOCUMENTATION)["options"], "suboptions") == shape(argument_spec(), "options")
+
+
+@pytest.mark.parametrize("unit", ["", "clients"])
+def test_a_backup_needs_a_unit_of_its_own(unit: str) -> None:
+    backup = {**client(), "path": "/tls/backup.pem", "kind": "backup", "organizational_unit": unit}
+    with pytest.raises(StrongholdError, match="a backup needs an organizational unit of its own"):
+        parse(client(), backup)
+    assert parse(client(), {**backup, "organizational_unit": "backups"})[1].kind == "backup"
