@@ -92,7 +92,7 @@ class ActionModule(ActionBase):
                 prepared.create(item)
         authority, _made = signer.opened(now)
         authority = replace(authority, chain=() if signer is folder else (folder.trusted(),))
-        prepared.revoke(signer)
+        prepared.revoke_all(folder, signer)
         entries = [
             {**entry, "certificate": self._signed(authority, request, item, now)} if request else entry
             for entry, request, item in zip(self._task.args["certificates"], requests, wanted)
@@ -114,10 +114,14 @@ class ActionModule(ActionBase):
         }
         if signer is not folder:
             told["intermediate"] = _facts(intermediate, prepared.now)
-            if signer.is_due(prepared.now):
+            lists = folder.revocations() if prepared.crl_days is not None else None
+            ends = [library.validity(intermediate)[1]] if signer.is_due(prepared.now) else []
+            if lists is not None and revocation.is_due(lists, (), prepared.now):
+                ends.append(library.currency(lists)[1])
+            if ends:
                 told["warnings"].append(
-                    f"The intermediate authority expires on {describe.moment(library.validity(intermediate)[1])}, and every"
-                    f" certificate with it; bring the key of {folder.folder} back for a run, which signs it again."
+                    f"What the authority {folder.folder} signed ends on {describe.moment(min(ends))}, and every certificate"
+                    " with it; bring its key back for a run, which renews that."
                 )
         return told
 
@@ -144,7 +148,7 @@ class ActionModule(ActionBase):
                 )
             prepared.also.append(_trust(certificate))
             prepared.revoke(former)
-        prepared.revoke(signer)
+        prepared.revoke_all(folder, signer)
         if options["successor"]:
             prepared.succeed(self._beside(folder, options["successor"]))
         return prepared
@@ -231,8 +235,7 @@ class ActionModule(ActionBase):
             raise StrongholdError(
                 CONTROLLER, f"sign the certificate {wanted.path}", f"the request cannot be used: {error}", "run the task again"
             ) from error
-        chain = [authority.certificate] if authority.chain else []
-        return pem.write_certificates([sign(authority, public_key, wanted, now), *chain]).decode()
+        return pem.write_certificates([sign(authority, public_key, wanted, now)]).decode()
 
 
 @dataclass
@@ -283,12 +286,22 @@ class Prepared:
             after = {"subject": rfc2253(folder.subject.to_name()), "days": folder.days}
             self.diffs.append({"before_header": header, "after_header": header, "before": before, "after": after})
 
-    def revoke(self, folder: AuthorityFolder) -> None:
-        """Have the list of an authority that is there, in check mode for this run alone."""
+    def revoke_all(self, folder: AuthorityFolder, signer: AuthorityFolder) -> None:
+        """Have the lists of the authority that signs, and of the one above it, whose list lasts as long as an intermediate."""
+        self.revoke(signer)
+        if signer is not folder:
+            self.revoke(folder, signer.days)
+
+    def revoke(self, folder: AuthorityFolder, above: int = 0) -> None:
+        """Have the list of an authority that is there, in check mode for this run alone.
+
+        Of one that signs intermediates, which live for the days ``above``, the key may be away.
+        """
         if self.crl_days is None or folder.folder in self.lists or folder.certificate() is None:
             return
         before = folder.revocations()
-        made, new = folder.revoke(self.revoked, self.crl_days, self.now, keep=not self.check_mode)
+        days, revoked = max(above, self.crl_days), () if above else self.revoked
+        made, new = folder.revoke(revoked, days, self.now, keep=not self.check_mode, away=bool(above))
         self.lists[folder.folder] = pem.write_lists([made]).decode()
         if new:
             added = sorted(revocation.serials(made) - (revocation.serials(before) if before else frozenset()))

@@ -137,7 +137,8 @@ options:
         elements: str
       crl_days:
         description:
-          - Days that a revocation list is valid. It is made anew when half of them are over.
+          - Days that a revocation list is valid. It is made anew when half of them are over. That of an authority with an
+            O(authority.intermediate) lasts at least as long as the intermediate, because its key may be away.
           - Servers refuse B(every) certificate once the list has ended, so run the task at least twice in this time. A
             shorter time adds no safety, because a new list is brought to the hosts by the task and not fetched by them.
         type: int
@@ -175,8 +176,8 @@ options:
     type: path
   crl:
     description:
-      - Revocation lists, in PEM, of authorities that sign elsewhere. mongod needs one of each issuer whose certificates are
-        presented to it.
+      - Revocation lists, in PEM, of authorities that sign elsewhere. mongod needs one of each issuer, from the nearest up to
+        the trusted authority, of each certificate that is presented to it.
       - Needs O(crl_file).
     type: str
   renew_before:

@@ -152,23 +152,17 @@ def test_a_foreign_certificate_on_a_fresh_host_and_a_revoked_one(site: Site, com
 
 def test_a_revoked_certificate_of_a_company_is_refused(site: Site, company: Company) -> None:
     company.member()
-    database = company.path("index.txt")
-    database.write_text("")
-    settings = f"[ca]\ndefault_ca=c\n[c]\ndatabase={database}\ndefault_md=sha256\ndefault_crl_days=30\n"
-    company.path("ca.cnf").write_text(settings)
-    by = ("-cert", str(company.path("between.crt")), "-keyfile", str(company.path("between.key")))
-    ca = ("ca", "-config", str(company.path("ca.cnf")), *by)
-    made = company.path("list.pem")
-    openssl(*ca, "-gencrl", "-out", str(made))
-    listed = {"crl_file": str(site.tls / "crl.pem"), "crl": made.read_text()}
+    lists = {name: company.revocation_list(name) for name in ("between", "root")}
+    listed = {"crl_file": str(site.tls / "crl.pem"), "crl": lists["between"]}
+    alone = run_module("mongodb_tls", **{**options(site, company), **listed})
+    assert "there is no revocation list of CN=root,O=Company,C=DE" in alone["msg"]
+    listed["crl"] = "".join(lists.values())
     assert run_module("mongodb_tls", **{**options(site, company), **listed})["changed"]
     path = str(site.tls / "member.pem")
-    files = ("-CAfile", str(site.tls / "ca.pem"), "-untrusted", path, "-crl_check", "-CRLfile", str(site.tls / "crl.pem"))
+    files = ("-CAfile", str(site.tls / "ca.pem"), "-untrusted", path, "-crl_check_all", "-CRLfile", str(site.tls / "crl.pem"))
     openssl("verify", *files, path)
     before = site.files()
-    openssl(*ca, "-revoke", str(company.path("db-a.crt")))
-    openssl(*ca, "-gencrl", "-out", str(made))
-    listed["crl"] = made.read_text()
+    listed["crl"] = company.revocation_list("between", "db-a") + lists["root"]
     refused = run_module("mongodb_tls", **{**options(site, company), **listed})
     assert "because it is revoked; correct that" in refused["msg"]
     assert site.files() == before

@@ -86,10 +86,10 @@ def serving(site: Site, port: int, *options: str) -> Mongod:
     return server
 
 
-def ping(site: Site, certificate: Path, host: str = "127.0.0.1", **options: Any) -> float:
+def ping(site: Site, certificate: Path, host: str = "127.0.0.1", port: int = PORT, **options: Any) -> float:
     client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
         host,
-        PORT,
+        port,
         directConnection=True,
         **{
             "serverSelectionTimeoutMS": 1000,
@@ -179,6 +179,26 @@ def test_preflight_refuses_files_that_are_no_files_for_a_server(live: Live) -> N
     for reason, data in texts.items():
         damaged.write_bytes(data)
         assert judged(live, damaged)[0].startswith(f"the certificate cannot be used: {reason}")
+
+
+def test_an_intermediate_limits_on_names_and_lists_of_both_levels(tmp_path: Path) -> None:
+    """mongod wants a revocation list of every issuer, and its peers verify the limits on names."""
+    site = Live(tmp_path)
+    options = {**site.options(), "crl_file": str(site.tls / "crl.pem")}
+    between = {"dir": str(site.authority.with_name("between"))}
+    options["authority"].update(intermediate=between, permitted_names=["localhost", "127.0.0.0/8", "::1/128"])
+    site.good(options)
+    with stopping(serving(site, PORT + 2)):
+        assert ping(site, site.tls / "client.pem", port=PORT + 2) == 1
+    lists = pem.read_lists((site.tls / "crl.pem").read_bytes())
+    assert judged(site, site.tls / "member.pem") == []
+    for missing, name in ((lists[1:], "CN=MongoDB issuing authority"), (lists[:1], "CN=MongoDB authority")):
+        (site.tls / "crl.pem").write_bytes(pem.write_lists(missing))
+        assert judged(site, site.tls / "member.pem") == [
+            f"there is no revocation list of {name}, and servers would refuse every certificate of it"
+        ]
+        with stopping(serving(site, PORT + 2)), pytest.raises(ServerSelectionTimeoutError):
+            ping(site, site.tls / "client.pem", port=PORT + 2)
 
 
 def handshake(port: int, version: ssl.TLSVersion) -> str | None:

@@ -147,6 +147,17 @@ class Company:
             name, how.pop("issuer", "between"), f"subjectAltName={names}", usages, "keyUsage=digitalSignature,keyAgreement", **how
         )
 
+    def revocation_list(self, issuer: str, revoked: str = "") -> str:
+        database = self.path(f"{issuer}.index")
+        database.touch()
+        settings = self.path(f"{issuer}.cnf")
+        settings.write_text(f"[ca]\ndefault_ca=c\n[c]\ndatabase={database}\ndefault_md=sha256\ndefault_crl_days=30\n")
+        by = ("-cert", str(self.path(f"{issuer}.crt")), "-keyfile", str(self.path(f"{issuer}.key")))
+        words = ("ca", "-config", str(settings), *by)
+        if revoked:
+            openssl(*words, "-revoke", str(self.path(f"{revoked}.crt")))
+        return openssl(*words, "-gencrl")
+
     def source(self, name: str = "db-a") -> dict[str, Any]:
         return {
             "certificate": str(self.path(f"{name}.crt")),

@@ -166,14 +166,15 @@ class AuthorityFolder:
             raise self._failure(f"{self._list_file} cannot be used: {error}", "put it back from your backup") from error
 
     def revoke(
-        self, revoked: Sequence[int], days: int, now: datetime, *, keep: bool = True
+        self, revoked: Sequence[int], days: int, now: datetime, *, keep: bool = True, away: bool = False
     ) -> tuple[x509.CertificateRevocationList, bool]:
         """The revocation list with ``revoked``, and whether it was made just now. With ``keep`` off it is made and not kept.
 
-        Of an authority that is there. Raises StrongholdError.
+        Where the key may be ``away``, a list that is due stays until it is back. Of an authority that is there. Raises
+        StrongholdError.
         """
         present = self.revocations()
-        if present is not None and not revocation.is_due(present, revoked, now):
+        if present is not None and (not revocation.is_due(present, revoked, now) or (away and not self.has_key())):
             return present, False
         authority, _made = self.opened(now)
         if authority.certificate.serial_number in revoked:

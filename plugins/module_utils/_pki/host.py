@@ -30,7 +30,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import des
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.judge import (
     issued_by,
-    issuer_among,
+    issuers,
     judge,
     judge_external,
     key_matches,
@@ -188,7 +188,7 @@ class Host:
         elif reasons:
             self._plan_issue(wanted, pair, foreign, brought, result)
         elif pair is not None:
-            self._note_issuer(pair)
+            self._note_issuers(pair)
             result.update(describe.facts(pair.certificate, self.now))
             self._plan_attributes(wanted)
             self._plan_cleaning(wanted)
@@ -199,10 +199,8 @@ class Host:
             return found + near_end(pair.certificate, wanted, self.now)
         return judge(pair, wanted, self.trusted, self.now, also=self.also, chain=self.chain, lists=self.lists)
 
-    def _note_issuer(self, pair: pem.Pair) -> None:
-        issuer = pair.chain[0] if pair.chain else issuer_among(pair.certificate, self.trusted)
-        if issuer is not None and issuer not in self.issuers:
-            self.issuers.append(issuer)
+    def _note_issuers(self, pair: pem.Pair) -> None:
+        self.issuers += [issuer for issuer in issuers(pair, self.trusted) if issuer not in self.issuers]
 
     def _ready(self, wanted: Wanted) -> pem.Pair | None:
         """The ready files, judged before anything is touched."""
@@ -236,7 +234,7 @@ class Host:
         return data
 
     def _plan_ready(self, wanted: Wanted, pair: pem.Pair | None, foreign: bool, ready: pem.Pair, result: dict[str, Any]) -> None:
-        self._note_issuer(ready)
+        self._note_issuers(ready)
         result.update(describe.facts(ready.certificate, self.now))
         self.plan.add(
             f"take the {wanted.kind} certificate {wanted.path} from its source: {'; '.join(result['reasons'])}",
@@ -259,7 +257,7 @@ class Host:
         }
         if brought is not None:
             new = self._accept(wanted, brought, pair)
-            self._note_issuer(new)
+            self._note_issuers(new)
             result.update(describe.facts(new.certificate, self.now))
             after = describe.for_diff(new.certificate)
             self.plan.add(

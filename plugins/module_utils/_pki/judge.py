@@ -173,6 +173,12 @@ def _issuer(pair: Pair, trusted: Sequence[x509.Certificate], also: Sequence[x509
             yield f"it is signed by {rfc2253(former.subject)} (serial {serial(former)}), which is trusted and signs no more"
 
 
+def issuers(pair: Pair, trusted: Sequence[x509.Certificate]) -> list[x509.Certificate]:
+    """Everyone from the nearest issuer up to the authority. mongod wants a revocation list of each."""
+    top = issuer_among((pair.certificate, *pair.chain)[-1], trusted)
+    return [*pair.chain, *([top] if top is not None else [])]
+
+
 def issuer_among(certificate: x509.Certificate, authorities: Iterable[x509.Certificate]) -> x509.Certificate | None:
     """The one of ``authorities`` that signed ``certificate``."""
     return next((authority for authority in authorities if issued_by(certificate, authority)), None)

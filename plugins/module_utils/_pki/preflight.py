@@ -44,6 +44,5 @@ def problems(
     reasons = judge.faults(pair, trusted, now, kind=kind, names=names, lists=revocations)
     found = [f"the certificate cannot be used: {reason}" for reason in reasons]
     if lists is not None:
-        issuers = pair.chain[:1] or [item for item in trusted if judge.issued_by(pair.certificate, item)]
-        found += revocation.problems(revocations, issuers, [*trusted, *pair.chain], now)
+        found += revocation.problems(revocations, judge.issuers(pair, trusted), [*trusted, *pair.chain], now)
     return found

@@ -4,8 +4,8 @@
 
 """Certificate revocation lists (RFC 5280, section 5).
 
-mongod with a CRLFile looks for a list of each certificate's issuer, and refuses every certificate for which it finds
-none, or one that has ended.
+mongod with a CRLFile looks for a list of each issuer up to the trusted authority, and refuses every certificate for which
+it does not find them all, or one has ended.
 
 PRIVATE to the collection.
 """
