@@ -84,6 +84,10 @@ test-long: setup ## Long repetitions: the playbook killed at ten tasks, one fres
 bench-converge: setup ## First converge and unchanged re-run, beside community.mongodb's roles
 	$(BIN)/python tests/bench/converge.py
 
+.PHONY: bench-certificates
+bench-certificates: setup ## Certificates, beside a loop over the modules of community.crypto
+	$(BIN)/python tests/bench/certificates.py
+
 .PHONY: bench-accounts
 bench-accounts: setup ## Many accounts, beside a loop over community.mongodb's module and beside bare commands
 	$(BIN)/python tests/bench/accounts.py

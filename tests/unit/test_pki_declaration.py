@@ -14,6 +14,7 @@ import yaml
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import argument_spec, wanted_certificates
+from ansible_collections.stronghold.mongodb.plugins.modules import mongodb_tls_info
 from ansible_collections.stronghold.mongodb.plugins.modules.mongodb_tls import DOCUMENTATION
 
 
@@ -91,7 +92,11 @@ def test_one_path_for_two_is_refused() -> None:
         parse(entry(), client() | {"path": "/tls/member.pem"})
 
 
-def test_the_documented_options_are_those_that_are_checked() -> None:
+@pytest.mark.parametrize(
+    ("documentation", "spec"),
+    [(DOCUMENTATION, argument_spec()), (mongodb_tls_info.DOCUMENTATION, mongodb_tls_info.ARGUMENT_SPEC)],
+)
+def test_the_documented_options_are_those_that_are_checked(documentation: str, spec: dict[str, Any]) -> None:
     """Names, types, defaults and choices, in sub-options too."""
 
     def shape(options: dict[str, Any], nested: str) -> dict[str, Any]:
@@ -101,4 +106,12 @@ def test_the_documented_options_are_those_that_are_checked() -> None:
             for name, option in options.items()
         }
 
-    assert shape(yaml.safe_load(DOCUMENTATION)["options"], "suboptions") == shape(argument_spec(), "options")
+    assert shape(yaml.safe_load(documentation)["options"], "suboptions") == shape(spec, "options")
+
+
+@pytest.mark.parametrize("unit", ["", "clients"])
+def test_a_backup_needs_a_unit_of_its_own(unit: str) -> None:
+    backup = {**client(), "path": "/tls/backup.pem", "kind": "backup", "organizational_unit": unit}
+    with pytest.raises(StrongholdError, match="a backup needs an organizational unit of its own"):
+        parse(client(), backup)
+    assert parse(client(), {**backup, "organizational_unit": "backups"})[1].kind == "backup"

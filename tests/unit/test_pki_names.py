@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.authority import sign_authority
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject, parse_names, rfc2253
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Permitted, Subject, parse_names, rfc2253
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.pem import write_certificates
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import make_key
 
@@ -73,3 +73,41 @@ def test_what_is_no_name_is_refused_by_name(name: str) -> None:
 
 def test_subject_problems_name_the_part() -> None:
     assert Subject("", "o" * 65, "u" * 64).problems() == ["common_name is empty", "organization is longer than 64 characters"]
+
+
+PERMITTED = Permitted.parse([".Example.com", "localhost", "192.0.2.0/24", "::1/128"])
+
+
+@pytest.mark.parametrize(
+    ("names", "common_name", "outside"),
+    [
+        (["example.com", "a.b.example.com", "localhost", "192.0.2.9", "::1"], "x", []),
+        (["notexample.com"], "x", ["notexample.com"]),
+        (["localhost", "192.0.3.1", "::2"], "x", ["192.0.3.1", "::2"]),
+        (["*.example.com"], "x", []),
+        ([], "db.elsewhere.org", ["db.elsewhere.org"]),
+        ([], "db.example.com", []),
+        ([], "a name with spaces. And a stop", []),
+        (["localhost"], "db.elsewhere.org", []),
+    ],
+)
+def test_what_an_authority_may_issue_for(names: list[str], common_name: str, outside: list[str]) -> None:
+    assert PERMITTED.outside(names, common_name) == outside
+
+
+def test_without_limits_everything_is_permitted_and_without_networks_no_address() -> None:
+    assert Permitted().outside(["anything.example", "192.0.2.1"], "x.y") == []
+    assert Permitted.parse(["example.com"]).outside(["a.example.com", "192.0.2.1"], "x") == ["192.0.2.1"]
+
+
+@pytest.mark.parametrize(("entry", "reason"), [("192.0.2.1/24", "neither"), ("a b", "neither"), ("192.0.2.0/24", "no DNS name")])
+def test_limits_that_cannot_be(entry: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        Permitted.parse([entry])
+
+
+def test_limits_are_read_from_a_certificate_as_they_were_written() -> None:
+    key = make_key("ec-p256")
+    now = datetime.now(timezone.utc)
+    assert Permitted.of(sign_authority(key, Subject("authority"), 9, now, permitted=PERMITTED)) == PERMITTED
+    assert Permitted.of(sign_authority(key, Subject("authority"), 9, now)) == Permitted()
