@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -13,17 +15,24 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, library, pem
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.authority import CONTROLLER, AuthorityFolder, sign
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, library, pem, revocation
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.authority import (
+    CONTROLLER,
+    AuthorityFolder,
+    sign,
+    sign_authority,
+)
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import (
     RELATIONS,
     argument_spec,
     wanted_certificates,
 )
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject, rfc2253
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Permitted, Subject, rfc2253
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import make_key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.request import requested_key
 
 MODULE = "stronghold.mongodb.mongodb_tls"
+SERIAL = re.compile("[0-9A-Fa-f]+")
 
 
 class ActionModule(ActionBase):
@@ -52,36 +61,115 @@ class ActionModule(ActionBase):
         if params["authority"] is None:
             return self._on_host(dict(self._task.args), task_vars)
         folder = self._folder(params["authority"])
+        signer = self._signer(folder, params["authority"])
         now = datetime.now(timezone.utc)
-        certificate = folder.certificate()
+        before = signer.certificate()
+        prepared = self._prepare(folder, signer, params, now)
         # The paths of the host are passed on as written: "~" means another home there.
         arguments = {key: value for key, value in self._task.args.items() if key != "authority"}
-        first = self._on_host({**arguments, "trusted": _trust(certificate)}, task_vars)
+        first = self._on_host({**arguments, **prepared.arguments(folder, signer)}, task_vars)
         if first.get("failed"):
             return first
         requests = [entry.pop("request", None) for entry in first["certificates"]]
         if not any(requests):
-            made = certificate is None and self._task.check_mode
-            return {
-                **_merged(folder, made, first),
-                "authority": _facts(certificate, now),
-                "warnings": _warnings(first, certificate, now),
-            }
+            if before is None and self._task.check_mode:
+                prepared.created(folder, signer)
+            return self._told(prepared, folder, signer, first)
 
-        authority, made = folder.opened(now)
+        for item in dict.fromkeys((folder, signer)):
+            if item.certificate() is None and item.opened(now)[1]:
+                prepared.create(item)
+        authority, _made = signer.opened(now)
+        authority = replace(authority, chain=() if signer is folder else (folder.trusted(),))
+        prepared.revoke(signer)
         entries = [
             {**entry, "certificate": self._signed(authority, request, item, now)} if request else entry
             for entry, request, item in zip(self._task.args["certificates"], requests, wanted)
         ]
-        second = self._on_host({**arguments, "trusted": _trust(authority.certificate), "certificates": entries}, task_vars)
+        second = self._on_host({**arguments, **prepared.arguments(folder, signer), "certificates": entries}, task_vars)
         if second.get("failed"):
             return second
         second["invocation"] = first.get("invocation", {})
-        return {
-            **_merged(folder, made, first, second),
-            "authority": _facts(authority.certificate, now),
-            "warnings": _warnings(second, authority.certificate, now),
+        return self._told(prepared, folder, signer, first, second)
+
+    def _told(
+        self, prepared: Prepared, folder: AuthorityFolder, signer: AuthorityFolder, *visits: dict[str, Any]
+    ) -> dict[str, Any]:
+        certificate, intermediate = folder.certificate(), signer.certificate()
+        told = {
+            **_merged(prepared, *visits),
+            "authority": _facts(certificate, prepared.now),
+            "warnings": _warnings(visits[-1], certificate, prepared.now),
         }
+        if signer is not folder:
+            told["intermediate"] = _facts(intermediate, prepared.now)
+            if signer.is_due(prepared.now):
+                told["warnings"].append(
+                    f"The intermediate authority expires on {describe.moment(library.validity(intermediate)[1])}, and every"
+                    f" certificate with it; bring the key of {folder.folder} back for a run, which signs it again."
+                )
+        return told
+
+    def _prepare(self, folder: AuthorityFolder, signer: AuthorityFolder, params: dict[str, Any], now: datetime) -> Prepared:
+        options = params["authority"]
+        prepared = Prepared(
+            now,
+            self._task.check_mode,
+            self._revoked(options["revoked"] or []),
+            options["crl_days"] if params["crl_file"] else None,
+            list(params["also_trust"]),
+            self._lists(params["crl"] or ""),
+        )
+        prepared.renew(signer)
+        if options["former"]:
+            former = self._beside(folder, options["former"])
+            certificate = former.certificate()
+            if certificate is None:
+                raise StrongholdError(
+                    CONTROLLER,
+                    f"trust the former authority {former.folder}",
+                    "it is not there",
+                    "put it back from your backup, or leave out the option once no certificate of it is in use",
+                )
+            prepared.also.append(_trust(certificate))
+            prepared.revoke(former)
+        prepared.revoke(signer)
+        if options["successor"]:
+            prepared.succeed(self._beside(folder, options["successor"]))
+        return prepared
+
+    def _beside(self, folder: AuthorityFolder, path: str) -> AuthorityFolder:
+        other = Path(self._loader.path_dwim(path))
+        if other == folder.folder:
+            raise StrongholdError(
+                CONTROLLER, f"use the authority {other}", "it is declared twice", "give each a folder of its own"
+            )
+        return replace(folder, folder=other)
+
+    def _lists(self, text: str) -> str:
+        try:
+            return pem.write_lists(pem.read_lists(text.encode())).decode() if text else ""
+        except pem.PemError as error:
+            raise StrongholdError(CONTROLLER, "use the revocation lists in crl", str(error), "give them in PEM") from error
+
+    def _revoked(self, entries: list[str]) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(self._serial(entry.strip()) for entry in entries))
+
+    def _serial(self, entry: str) -> int:
+        digits = entry.replace(":", "")
+        if SERIAL.fullmatch(digits):
+            return int(digits, 16)
+        path = "" if entry.startswith("-----") else self._loader.path_dwim(entry)
+        try:
+            data = Path(path).read_bytes() if path else entry.encode()
+            return pem.read_certificates(data)[0].serial_number
+        except (OSError, ValueError) as error:
+            raise StrongholdError(
+                CONTROLLER,
+                f"revoke {path or 'a certificate in PEM'}",
+                str(error),
+                "give a serial number in hexadecimal, a certificate in PEM, or the path of one on the controller",
+            ) from error
 
     def _on_host(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         result: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
@@ -89,6 +177,10 @@ class ActionModule(ActionBase):
 
     def _folder(self, options: dict[str, Any]) -> AuthorityFolder:
         passphrase_file = options["passphrase_file"]
+        try:
+            permitted = Permitted.parse(options["permitted_names"])
+        except ValueError as error:
+            raise StrongholdError(CONTROLLER, "accept the authority", str(error), "correct permitted_names") from error
         return AuthorityFolder(
             folder=Path(self._loader.path_dwim(options["dir"])),
             subject=Subject(options["common_name"], options["organization"]),
@@ -96,6 +188,29 @@ class ActionModule(ActionBase):
             passphrase_file=Path(self._loader.path_dwim(passphrase_file)) if passphrase_file else None,
             days=options["days"],
             key_type=options["key_type"],
+            path_length=1 if options["intermediate"] else 0,
+            permitted=permitted,
+        )
+
+    def _signer(self, folder: AuthorityFolder, options: dict[str, Any]) -> AuthorityFolder:
+        """The authority itself, or its intermediate."""
+        intermediate = options["intermediate"]
+        if not intermediate:
+            return folder
+        own: dict[str, Any] = {}
+        if intermediate["passphrase"] or intermediate["passphrase_file"]:
+            path = intermediate["passphrase_file"]
+            own = {
+                "passphrase": intermediate["passphrase"],
+                "passphrase_file": Path(self._loader.path_dwim(path)) if path else None,
+            }
+        return replace(
+            self._beside(folder, intermediate["dir"]),
+            subject=Subject(intermediate["common_name"], options["organization"]),
+            days=intermediate["days"],
+            path_length=0,
+            signer=folder,
+            **own,
         )
 
     def _signed(self, authority: pem.Pair, request: str, wanted: Any, now: datetime) -> str:
@@ -105,7 +220,88 @@ class ActionModule(ActionBase):
             raise StrongholdError(
                 CONTROLLER, f"sign the certificate {wanted.path}", f"the request cannot be used: {error}", "run the task again"
             ) from error
-        return pem.write_certificates([sign(authority, public_key, wanted, now)]).decode()
+        chain = [authority.certificate] if authority.chain else []
+        return pem.write_certificates([sign(authority, public_key, wanted, now), *chain]).decode()
+
+
+@dataclass
+class Prepared:
+    """What hosts are given besides the authority that signs. ``crl_days`` of None means that no list is asked for."""
+
+    now: datetime
+    check_mode: bool
+    revoked: tuple[int, ...]
+    crl_days: int | None
+    also: list[str]
+    crl: str
+    successor: str = ""
+    changes: list[str] = field(default_factory=list)
+    diffs: list[dict[str, Any]] = field(default_factory=list)
+    lists: dict[Path, str] = field(default_factory=dict)
+
+    def arguments(self, folder: AuthorityFolder, signer: AuthorityFolder) -> dict[str, Any]:
+        certificate, intermediate = folder.certificate(), signer.certificate()
+        found: dict[str, Any] = {"trusted": _trust(certificate) + (self.successor if certificate else "")}
+        if signer is not folder and intermediate is not None:
+            found["chain"] = _trust(intermediate)
+        if self.also:
+            found["also_trust"] = self.also
+        if self.crl_days is not None:
+            found["crl"] = "".join([self.crl, *self.lists.values()]) if intermediate else ""
+        return found
+
+    def create(self, folder: AuthorityFolder) -> None:
+        self.changes.append(f"create the authority {folder.folder} on the controller")
+        self.diffs.append(_creation(folder))
+
+    def created(self, *folders: AuthorityFolder) -> None:
+        """Predict the creation of those that are missing."""
+        for folder in dict.fromkeys(folders):
+            if folder.certificate() is None:
+                self.create(folder)
+
+    def renew(self, folder: AuthorityFolder) -> None:
+        if folder.is_due(self.now) and folder.signer is not None and folder.signer.has_key():
+            before = _facts(folder.certificate(), self.now)
+            if not (self.check_mode or folder.renew(self.now)):
+                return
+            what = f"sign the intermediate authority {folder.folder} on the controller again"
+            self.changes.append(f"{what}: it expires in {before['days_left']} days, on {before['not_after']}")
+            header = f"authority {folder.folder} on the controller"
+            after = {"subject": rfc2253(folder.subject.to_name()), "days": folder.days}
+            self.diffs.append({"before_header": header, "after_header": header, "before": before, "after": after})
+
+    def revoke(self, folder: AuthorityFolder) -> None:
+        """Have the list of an authority that is there, in check mode for this run alone."""
+        if self.crl_days is None or folder.folder in self.lists or folder.certificate() is None:
+            return
+        before = folder.revocations()
+        made, new = folder.revoke(self.revoked, self.crl_days, self.now, keep=not self.check_mode)
+        self.lists[folder.folder] = pem.write_lists([made]).decode()
+        if new:
+            added = sorted(revocation.serials(made) - (revocation.serials(before) if before else frozenset()))
+            what = f", which revokes {', '.join(map(describe.hexadecimal, added))}" if added else ""
+            self.changes.append(f"make a revocation list of the authority {folder.folder} on the controller{what}")
+            header = f"revocation list of the authority {folder.folder} on the controller"
+            texts = [
+                "".join(f"{line}\n" for line in revocation.for_list(lists)) for lists in ([before] if before else [], [made])
+            ]
+            self.diffs.append({"before_header": header, "after_header": header, "before": texts[0], "after": texts[1]})
+
+    def succeed(self, folder: AuthorityFolder) -> None:
+        """Have the successor, in check mode for this run alone."""
+        certificate = folder.certificate()
+        if certificate is None:
+            made = True
+            if self.check_mode:
+                certificate = sign_authority(make_key(folder.key_type), folder.subject, folder.days, self.now)
+            else:
+                pair, made = folder.opened(self.now)
+                certificate = pair.certificate
+            if made:
+                self.create(folder)
+        self.successor = _trust(certificate)
+        self.revoke(folder)
 
 
 def _trust(certificate: Any) -> str:
@@ -124,15 +320,15 @@ def _facts(certificate: Any, now: datetime) -> dict[str, Any]:
     return describe.facts(certificate, now)
 
 
-def _merged(folder: AuthorityFolder, made: bool, *visits: dict[str, Any]) -> dict[str, Any]:
-    """The creation of the authority and all visits as one: each change once, with the later diff where two tell of the same."""
-    diffs = [_creation(folder)] if made else []
+def _merged(prepared: Prepared, *visits: dict[str, Any]) -> dict[str, Any]:
+    """What was done on the controller and all visits as one: each change once, with the later diff where two tell of the same."""
+    diffs = list(prepared.diffs)
     diffs.extend(entry for visit in visits for entry in visit["diff"])
-    changes = [f"create the authority {folder.folder} on the controller"] if made else []
+    changes = list(prepared.changes)
     changes.extend(change for visit in visits for change in visit["changes"])
     return {
         **visits[-1],
-        "changed": made or any(visit["changed"] for visit in visits),
+        "changed": bool(prepared.changes) or any(visit["changed"] for visit in visits),
         "changes": list(dict.fromkeys(changes)),
         "diff": list({entry["before_header"]: entry for entry in diffs}.values()),
     }

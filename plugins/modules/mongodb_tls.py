@@ -69,11 +69,90 @@ options:
         type: str
         choices: [ec-p256, rsa-3072]
         default: ec-p256
+      permitted_names:
+        description:
+          - What the authority may issue certificates for, and no other whatever happens to its key - DNS names, each with all
+            below it, and networks. Members need C(localhost), C(127.0.0.1/32) and C(::1/128) among them. Empty means
+            everything.
+          - Without a network, no certificate may hold an address.
+        type: list
+        elements: str
+        default: []
+      intermediate:
+        description:
+          - An authority that O(authority) signs, and which then signs the certificates. It is created together with the first
+            certificate, and signed again, with its key, when a third of its life is left.
+          - Once it is there, C(ca.key) in O(authority.dir) may be kept elsewhere until then. Hosts trust O(authority) alone
+            and present the intermediate's certificate with their own.
+        type: dict
+        suboptions:
+          dir:
+            description:
+              - Folder for its key and certificate.
+            type: path
+            required: true
+          common_name:
+            description:
+              - Its name. Used only when it is created or signed again.
+            type: str
+            default: MongoDB issuing authority
+          days:
+            description:
+              - Days that it is valid. No certificate outlasts it.
+            type: int
+            default: 1825
+          passphrase:
+            description:
+              - Passphrase of its key. Without this and the next option it is that of the authority.
+            type: str
+          passphrase_file:
+            description:
+              - File with the passphrase of its key, made like O(authority.passphrase_file).
+            type: path
+      successor:
+        description:
+          - Folder of the authority that is to take the place of this one. It is created, with the same options, when it is
+            missing. Hosts trust both, and keep certificates that either has signed.
+        type: path
+      former:
+        description:
+          - Folder of the authority whose place this one takes. Hosts trust both, and certificates that the former one has
+            signed are issued again by this one.
+        type: path
+      revoked:
+        description:
+          - What is to be refused from now on. Each entry is a serial number in hexadecimal, a certificate in PEM, or the path
+            of one on the controller.
+          - A revocation is kept in C(crl.pem) in the folder of the authority and never taken back, so an entry may leave this
+            list. A revoked certificate that the task finds on a host is issued again.
+          - Needs O(crl_file).
+        type: list
+        elements: str
+      crl_days:
+        description:
+          - Days that a revocation list is valid. It is made anew when half of them are over.
+          - Servers refuse B(every) certificate once the list has ended, so run the task at least twice in this time. A
+            shorter time adds no safety, because a new list is brought to the hosts by the task and not fetched by them.
+        type: int
+        default: 365
   trusted:
     description:
       - Certificates, in PEM, of authorities that sign elsewhere. For each certificate that has to be issued, a request is
         returned in RV(certificates[].request), to be signed there and brought back in O(certificates[].certificate).
     type: str
+  chain:
+    description:
+      - Certificates, in PEM, of the intermediate authorities between the certificates and O(trusted), nearest first. They are
+        added to a certificate that is brought without them.
+      - For use with O(trusted).
+    type: str
+  also_trust:
+    description:
+      - Further authorities that hosts trust, each as certificates in PEM, for example one that signs the certificates of
+        applications. A certificate declared here that one of them has signed is issued again by the authority.
+    type: list
+    elements: str
+    default: []
   ca_file:
     description:
       - File on the host that receives the certificates of the trusted authorities, readable by all.
@@ -81,6 +160,18 @@ options:
         quietly cut members off from each other.
     type: path
     required: true
+  crl_file:
+    description:
+      - File on the host that receives the revocation lists, readable by all, for C(net.tls.CRLFile) of mongod.
+      - A list that would shut everybody out is refused before anything is changed; so is one without a revocation that the
+        host knows already. Unset means that a file which is there stays.
+    type: path
+  crl:
+    description:
+      - Revocation lists, in PEM, of authorities that sign elsewhere. mongod needs one of each issuer whose certificates are
+        presented to it.
+      - Needs O(crl_file).
+    type: str
   renew_before:
     description:
       - Renew a certificate when fewer than this number of days is left. V(third) means a third of its life.
@@ -103,9 +194,10 @@ options:
         required: true
       kind:
         description:
-          - V(member) serves and connects to other members, V(client) only connects.
+          - V(member) serves and connects to other members, V(client) and V(backup) only connect. A backup needs an
+            O(certificates[].organizational_unit) of its own, because its rights go beyond those of a client.
         type: str
-        choices: [member, client]
+        choices: [member, client, backup]
         required: true
       common_name:
         description:
@@ -115,7 +207,7 @@ options:
       organization:
         description:
           - Organization of the subject. Members of one cluster have organization and unit in common. MongoDB takes everyone
-            with these two for a member, so a client with the same two is refused.
+            with these two for a member, so a client or backup with the same two is refused.
         type: str
         required: true
       organizational_unit:
@@ -233,6 +325,10 @@ authority:
     days_left:
       description: Whole days until then.
       type: int
+intermediate:
+  description: The intermediate of O(authority.intermediate), with the fields of RV(authority).
+  returned: when O(authority.intermediate) is given
+  type: dict
 certificates:
   description: The declared certificates, in order, as they are after the task.
   returned: success
@@ -284,10 +380,11 @@ certificates:
 """
 
 import platform
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -301,6 +398,8 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaratio
     wanted_certificates,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.host import Host, plan_host
+
+T = TypeVar("T")
 
 
 def main() -> None:
@@ -324,24 +423,33 @@ def _planned(module: AnsibleModule, stack: ExitStack) -> Host:
         )
     wanted = wanted_certificates(params, name)
     ca_file = Path(params["ca_file"])
-    folders = {path.parent for path in (ca_file, *(item.path for item in wanted))}
+    crl_file = Path(params["crl_file"]) if params["crl_file"] else None
+    folders = {path.parent for path in (ca_file, crl_file, *(item.path for item in wanted)) if path}
     for folder in sorted(folders):
         if not files.nearest(folder).is_dir():
             reason, remedy = f"{files.nearest(folder)} is not a folder", "remove it or choose another path"
             raise StrongholdError(name, f"write into {folder}", reason, remedy)
     if not module.check_mode:
         stack.enter_context(files.locked(folders))
-    host = Host(name, datetime.now(timezone.utc), _trusted(params["trusted"] or "", name), module.check_mode)
-    plan_host(host, wanted, [entry["certificate"] for entry in params["certificates"]], ca_file)
+    host = Host(
+        name,
+        datetime.now(timezone.utc),
+        _parsed(pem.read_certificates, params["trusted"], "the authorities in trusted", name),
+        module.check_mode,
+        also=_parsed(pem.read_certificates, "".join(params["also_trust"]), "the authorities in also_trust", name),
+        chain=_parsed(pem.read_certificates, params["chain"], "the intermediates in chain", name),
+        lists=_parsed(pem.read_lists, params["crl"], "the revocation lists in crl", name),
+    )
+    plan_host(host, wanted, [entry["certificate"] for entry in params["certificates"]], ca_file, crl_file)
     return host
 
 
-def _trusted(text: str, name: str) -> Any:
-    """No authority at all means that it is made only when the first request is signed."""
+def _parsed(read: Callable[[bytes], tuple[T, ...]], text: str | None, what: str, name: str) -> tuple[T, ...]:
+    """Nothing at all means that an authority is made only when the first request is signed."""
     try:
-        return pem.read_certificates(text.encode()) if text else ()
+        return read(text.encode()) if text else ()
     except pem.PemError as error:
-        raise StrongholdError(name, "use the authorities in trusted", str(error), "give certificates in PEM") from error
+        raise StrongholdError(name, f"use {what}", str(error), "give it in PEM") from error
 
 
 if __name__ == "__main__":

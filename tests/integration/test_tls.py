@@ -18,7 +18,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,8 @@ import pymongo
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from integration.harness import ROOT, Mongod, run_module
+from integration.harness import Mongod, run_module
+from integration.tls_site import BIN, Site, openssl, serials
 from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import authority, pem, request
@@ -36,84 +36,6 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names impo
 
 PORT = 20200
 CANARY = "canary-passphrase-4711"
-BIN = Path(sys.executable).parent
-
-
-@dataclass
-class Site:
-    """A controller's folder and a host's folder under ``home``; tasks run against one or more local hosts."""
-
-    home: Path
-    hosts: str = "db-a,"
-    environment: dict[str, str] = field(default_factory=dict)
-    output: str = ""
-
-    def __post_init__(self) -> None:
-        self.tls.mkdir()
-
-    @property
-    def tls(self) -> Path:
-        return self.home / "tls"
-
-    @property
-    def authority(self) -> Path:
-        return self.home / "controller" / "authority"
-
-    def options(self, *certificates: dict[str, Any], **options: Any) -> dict[str, Any]:
-        return {
-            "authority": {"dir": str(self.authority), "passphrase_file": str(self.home / "controller" / "passphrase")},
-            "ca_file": str(self.tls / "ca.pem"),
-            "certificates": list(certificates) or [self.member(), self.client()],
-            **options,
-        }
-
-    def member(self, **options: Any) -> dict[str, Any]:
-        return {
-            "path": str(self.tls / "member.pem"),
-            "kind": "member",
-            "common_name": "db-a",
-            "organization": "orders",
-            "organizational_unit": "members",
-            "names": ["localhost", "127.0.0.1", "::1"],
-            **options,
-        }
-
-    def client(self, **options: Any) -> dict[str, Any]:
-        subject = {"common_name": "db-a", "organization": "orders", "organizational_unit": "clients"}
-        return {"path": str(self.tls / "client.pem"), "kind": "client", **subject, **options}
-
-    def command(self, options: dict[str, Any], *words: str) -> list[str]:
-        local = ["-c", "local", "-e", f"ansible_python_interpreter={sys.executable}"]
-        task = ["-m", "stronghold.mongodb.mongodb_tls", "-a", json.dumps(options)]
-        return [str(BIN / "ansible"), "all", "-i", self.hosts, *local, *task, *words]
-
-    def variables(self) -> dict[str, str]:
-        return {
-            **os.environ,
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".tree"),
-            "ANSIBLE_LOCAL_TEMP": str(self.home / "local"),
-            "ANSIBLE_REMOTE_TEMP": str(self.home / "remote"),
-            "ANSIBLE_NOCOLOR": "1",
-            **self.environment,
-        }
-
-    def run(self, options: dict[str, Any] | None = None, *words: str) -> dict[str, Any]:
-        """The result on the first host, as Ansible prints it."""
-        command = self.command(options or self.options(), "--diff", *words)
-        done = subprocess.run(command, env=self.variables(), cwd=self.home, capture_output=True, text=True, check=False)
-        self.output = done.stdout + done.stderr
-        found = re.findall(r"^\S+ \| (CHANGED|SUCCESS|FAILED!) => (\{.*?^\})", done.stdout, re.MULTILINE | re.DOTALL)
-        assert found, self.output
-        word, text = found[0]
-        return {**json.loads(text), "failed": word == "FAILED!"}
-
-    def good(self, options: dict[str, Any] | None = None, *words: str) -> dict[str, Any]:
-        result = self.run(options, *words)
-        assert not result["failed"], result["msg"]
-        return result
-
-    def files(self) -> dict[str, bytes]:
-        return {path.name: path.read_bytes() for path in self.tls.iterdir()}
 
 
 @pytest.fixture
@@ -125,14 +47,6 @@ def site(tmp_path: Path) -> Site:
 def issued(site: Site) -> Site:
     assert site.good()["changed"]
     return site
-
-
-def serials(result: dict[str, Any]) -> list[str]:
-    return [entry["serial"] for entry in result["certificates"]]
-
-
-def openssl(*words: str) -> str:
-    return subprocess.run(["openssl", *words], capture_output=True, text=True, check=True).stdout
 
 
 def test_first_run_repeat_and_a_new_name(site: Site) -> None:
@@ -504,6 +418,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, list[
                 *("--tlsCertificateKeyFile", str(site.tls / f"m{index}.pem")),
                 *("--clusterAuthMode", "x509", "--replSet", "rs", "--oplogSize", "50"),
             ],
+            bind="127.0.0.1,127.0.0.2",
         )
         for index in range(2)
     ]
@@ -538,7 +453,8 @@ def test_mongod_and_pymongo_accept_the_certificates(live: tuple[Site, list[str],
     for host in ("127.0.0.1", "localhost"):
         with connection(site, host) as client:
             assert client.admin.command("ping")["ok"] == 1
-    with connection(site, "127.0.0.2", serverSelectionTimeoutMS=500) as client, pytest.raises(ServerSelectionTimeoutError):
+    refused_name = pytest.raises(ServerSelectionTimeoutError, match="IP address mismatch")
+    with connection(site, "127.0.0.2", serverSelectionTimeoutMS=500) as client, refused_name:
         client.admin.command("ping")
 
     with connection(site) as client:

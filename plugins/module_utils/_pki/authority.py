@@ -5,7 +5,8 @@
 """The private authority, kept in a folder on the controller.
 
 The folder holds ``ca.key`` (PKCS #8, encrypted) and ``ca.pem`` (the certificate, written last: where it is, the
-authority is complete). Any number of processes may use it at once.
+authority is complete), and ``crl.pem`` once a revocation list was asked for; what it says is the record of what was
+revoked. Any number of processes may use it at once.
 
 PRIVATE to the collection.
 """
@@ -13,26 +14,35 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils import _files as files
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import revocation
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.describe import moment
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.judge import BACKDATED
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.library import validity
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject, to_alternative_names
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import (
+    Permitted,
+    Subject,
+    rfc2253,
+    to_alternative_names,
+)
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.pem import (
     Pair,
     PemError,
     public_bytes,
     read_certificates,
+    read_lists,
     write_certificates,
     write_key,
+    write_lists,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import (
     authority_usages,
@@ -51,7 +61,10 @@ _OTHERS = 0o077
 
 @dataclass(frozen=True)
 class AuthorityFolder:
-    """Where an authority is or will be, and how it is made when it is not. ``days`` is its life."""
+    """Where an authority is or will be, and how it is made when it is not. ``days`` is its life.
+
+    One with a ``signer`` is an intermediate, which that authority signs; the signer's key may be elsewhere until then.
+    """
 
     folder: Path
     subject: Subject
@@ -59,6 +72,9 @@ class AuthorityFolder:
     passphrase_file: Path | None = None
     days: int = 3650
     key_type: str = "ec-p256"
+    path_length: int = 0
+    permitted: Permitted = field(default_factory=Permitted)
+    signer: AuthorityFolder | None = None
 
     def __post_init__(self) -> None:
         problems = self.subject.problems() + (["days is less than 1"] if self.days < 1 else [])
@@ -74,6 +90,13 @@ class AuthorityFolder:
             return read_certificates(data)[0]
         except PemError as error:
             raise self._failure(f"{self._certificate_file} cannot be used: {error}", "put it back from your backup") from error
+
+    def trusted(self) -> x509.Certificate:
+        """The certificate of an authority that has to be there."""
+        certificate = self.certificate()
+        if certificate is None:
+            raise self._failure(f"{self._certificate_file} is missing", "put it back from your backup")
+        return certificate
 
     def opened(self, now: datetime) -> tuple[Pair, bool]:
         """The authority with its key unlocked, and whether it was made just now. Raises StrongholdError."""
@@ -96,6 +119,82 @@ class AuthorityFolder:
             raise self._failure("its key does not belong to its certificate", "put both files back from one backup")
         return Pair(certificate, (), key), made
 
+    def has_key(self) -> bool:
+        return self._read(self._key_file) is not None
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether less than a third of an intermediate's life is left, so that it is to be signed again, with its key."""
+        certificate = self.certificate() if self.signer else None
+        if certificate is None:
+            return False
+        start, end = validity(certificate)
+        return end - now < (end - start) / 3
+
+    def renew(self, now: datetime) -> bool:
+        """Sign an intermediate again when it is due and its signer's key is here."""
+        if self.signer is None or not self.is_due(now) or not self.signer.has_key():
+            return False
+        try:
+            with files.locked([self.folder]):
+                if not self.is_due(now):
+                    return False
+                key = self._unlock(self._read(self._key_file) or b"")
+                files.write(self._certificate_file, write_certificates([self._certified(key, now)]), 0o644)
+        except OSError as error:
+            raise self._failure(f"of the error '{error}'", "check the folder and its owner") from error
+        return True
+
+    def _certified(self, key: Any, now: datetime) -> x509.Certificate:
+        by = self.signer.opened(now)[0] if self.signer else None
+        if by is not None:
+            level = by.certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
+            if level is not None and level <= self.path_length:
+                raise self._failure(
+                    f"{rfc2253(by.certificate.subject)} may sign no further authority (its path length is {level})",
+                    "replace that authority by one that is created together with an intermediate",
+                )
+        return sign_authority(key, self.subject, self.days, now, path_length=self.path_length, permitted=self.permitted, by=by)
+
+    def revocations(self) -> x509.CertificateRevocationList | None:
+        """The revocation list, or None before the first. Raises StrongholdError."""
+        data = self._read(self._list_file)
+        if data is None:
+            return None
+        try:
+            return read_lists(data)[0]
+        except PemError as error:
+            raise self._failure(f"{self._list_file} cannot be used: {error}", "put it back from your backup") from error
+
+    def revoke(
+        self, revoked: Sequence[int], days: int, now: datetime, *, keep: bool = True
+    ) -> tuple[x509.CertificateRevocationList, bool]:
+        """The revocation list with ``revoked``, and whether it was made just now. With ``keep`` off it is made and not kept.
+
+        Of an authority that is there. Raises StrongholdError.
+        """
+        present = self.revocations()
+        if present is not None and not revocation.is_due(present, revoked, now):
+            return present, False
+        authority, _made = self.opened(now)
+        if authority.certificate.serial_number in revoked:
+            raise self._failure("its own certificate is among those to revoke", "replace the authority instead")
+        if not keep:
+            return revocation.sign_list(authority, present, revoked, days, now), True
+        try:
+            with files.locked([self.folder]):
+                present = self.revocations()
+                if present is not None and not revocation.is_due(present, revoked, now):
+                    return present, False
+                made = revocation.sign_list(authority, present, revoked, days, now)
+                files.write(self._list_file, write_lists([made]), 0o644)
+        except OSError as error:
+            raise self._failure(f"of the error '{error}'", "check the folder and its owner") from error
+        return made, True
+
+    @property
+    def _list_file(self) -> Path:
+        return self.folder / "crl.pem"
+
     @property
     def _certificate_file(self) -> Path:
         return self.folder / "ca.pem"
@@ -116,7 +215,7 @@ class AuthorityFolder:
             files.write(self._key_file, write_key(key, serialization.BestAvailableEncryption(passphrase.encode())), 0o600)
         else:
             key = self._unlock(data)
-        certificate = sign_authority(key, self.subject, self.days, now)
+        certificate = self._certified(key, now)
         files.write(self._certificate_file, write_certificates([certificate]), 0o644)
         return True
 
@@ -154,15 +253,38 @@ class AuthorityFolder:
         return StrongholdError(CONTROLLER, f"use the authority {self.folder}", reason, remedy)
 
 
-def sign_authority(key: Any, subject: Subject, days: int, now: datetime) -> x509.Certificate:
-    """A self-signed authority certificate."""
-    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    builder = _builder(subject, subject.to_name(), key.public_key(), now, now + timedelta(days=days))
-    for _name, extension, critical in authority_usages():
+def sign_authority(
+    key: Any,
+    subject: Subject,
+    days: int,
+    now: datetime,
+    *,
+    path_length: int = 0,
+    permitted: Permitted | None = None,
+    by: Pair | None = None,
+) -> x509.Certificate:
+    """An authority's certificate: an intermediate, which ends with its signer at the latest, or a self-signed one.
+
+    ``key`` may be a private key, or of an intermediate its public half.
+    """
+    public_key = key.public_key() if hasattr(key, "public_key") else key
+    end = now + timedelta(days=days)
+    identifier = issuer_identifier = x509.SubjectKeyIdentifier.from_public_key(public_key)
+    issuer, signing_key = subject.to_name(), key
+    if by is not None:
+        end = min(end, validity(by.certificate)[1])
+        issuer, signing_key = by.certificate.subject, by.key
+        issuer_identifier = by.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    builder = _builder(subject, issuer, public_key, now, end)
+    for _name, extension, critical in authority_usages(path_length):
         builder = builder.add_extension(extension, critical)
+    if permitted and permitted.domains:
+        builder = builder.add_extension(permitted.to_constraints(), critical=True)
     builder = builder.add_extension(identifier, critical=False)
-    builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
-    return builder.sign(key, hashes.SHA256())
+    builder = builder.add_extension(
+        x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_identifier), critical=False
+    )
+    return builder.sign(signing_key, hashes.SHA256())
 
 
 def sign(authority: Pair, public_key: Any, wanted: Wanted, now: datetime) -> x509.Certificate:
@@ -174,6 +296,15 @@ def sign(authority: Pair, public_key: Any, wanted: Wanted, now: datetime) -> x50
             f"the host asks with a key of type {key_type_of(public_key)} and {wanted.key_type} is declared",
             "run the task again",
         )
+    for above in (authority.certificate, *authority.chain):
+        outside = Permitted.of(above).outside(wanted.names, wanted.subject.common_name)
+        if outside:
+            raise StrongholdError(
+                CONTROLLER,
+                f"sign the certificate {wanted.path}",
+                f"{rfc2253(above.subject)} may not issue for {', '.join(outside)}",
+                "declare other names, or replace the authority by one with wider permitted_names",
+            )
     end = min(now + timedelta(days=wanted.days), validity(authority.certificate)[1])
     builder = _builder(wanted.subject, authority.certificate.subject, public_key, now, end)
     for _name, extension, critical in usages(wanted.kind, wanted.key_type):

@@ -35,12 +35,32 @@ def argument_spec() -> dict[str, dict[str, Any]]:
                 "organization": {"type": "str", "default": ""},
                 "days": {"type": "int", "default": 3650},
                 "key_type": {"type": "str", "choices": list(KEY_TYPES), "default": KEY_TYPES[0], "no_log": False},
+                "permitted_names": {"type": "list", "elements": "str", "default": []},
+                "intermediate": {
+                    "type": "dict",
+                    "options": {
+                        "dir": {"type": "path", "required": True},
+                        "common_name": {"type": "str", "default": "MongoDB issuing authority"},
+                        "days": {"type": "int", "default": 1825},
+                        "passphrase": {"type": "str", "no_log": True},
+                        "passphrase_file": {"type": "path", "no_log": False},
+                    },
+                    "mutually_exclusive": [("passphrase", "passphrase_file")],
+                },
+                "successor": {"type": "path"},
+                "former": {"type": "path"},
+                "revoked": {"type": "list", "elements": "str"},
+                "crl_days": {"type": "int", "default": 365},
             },
             "mutually_exclusive": [("passphrase", "passphrase_file")],
             "required_one_of": [("passphrase", "passphrase_file")],
         },
         "trusted": {"type": "str"},
+        "chain": {"type": "str"},
+        "also_trust": {"type": "list", "elements": "str", "default": []},
         "ca_file": {"type": "path", "required": True},
+        "crl_file": {"type": "path"},
+        "crl": {"type": "str"},
         "renew_before": {"type": "str", "default": THIRD},
         "certificates": {
             "type": "list",
@@ -90,20 +110,43 @@ class Wanted:
 def wanted_certificates(params: dict[str, Any], host: str) -> list[Wanted]:
     """The declared certificates. Raises StrongholdError, which names the entry, for what cannot be issued."""
     wanted = [_wanted(entry, params["renew_before"], host) for entry in params["certificates"]]
-    paths = [item.path for item in wanted] + [Path(params["ca_file"])]
+    paths = [item.path for item in wanted] + [Path(params[option]) for option in ("ca_file", "crl_file") if params.get(option)]
     for path in paths:
         if paths.count(path) > 1:
             raise _refusal(host, str(path), "two files are declared there", "give each a path of its own")
+    _check_revocation(params, host)
+    _check_backups(wanted, host)
     groups = {(item.subject.organization, item.subject.organizational_unit) for item in wanted if item.kind == "member"}
     for item in wanted:
-        if item.kind == "client" and (item.subject.organization, item.subject.organizational_unit) in groups:
+        if item.kind != "member" and (item.subject.organization, item.subject.organizational_unit) in groups:
             raise _refusal(
                 host,
                 str(item.path),
-                "a client with the organization and unit of the members would be taken for a member, with all rights",
-                "give clients another organizational_unit",
+                f"a {item.kind} with the organization and unit of the members would be taken for a member, with all rights",
+                f"give a {item.kind} another organizational_unit",
             )
     return wanted
+
+
+def _check_backups(wanted: list[Wanted], host: str) -> None:
+    others = {item.subject.organizational_unit for item in wanted if item.kind != "backup"}
+    for item in wanted:
+        if item.kind == "backup" and item.subject.organizational_unit in {"", *others}:
+            reason = "a backup needs an organizational unit of its own, because its rights go beyond those of a client"
+            raise _refusal(host, str(item.path), reason, "give it one")
+
+
+def _check_revocation(params: dict[str, Any], host: str) -> None:
+    authority = params.get("authority") or {}
+    if authority.get("revoked") and not params.get("crl_file"):
+        raise _refusal(host, "the revocations", "no server would learn of them without a file", "set crl_file")
+    if authority.get("intermediate") and params.get("crl_file") and (authority.get("successor") or authority.get("former")):
+        reason = "the lists of two authorities with intermediates cannot be kept at once"
+        raise _refusal(host, "the authority", reason, "leave out crl_file until the authority is replaced")
+    if params.get("crl") and not params.get("crl_file"):
+        raise _refusal(host, "the revocation lists in crl", "there is no file for them", "set crl_file")
+    if authority.get("crl_days", 1) < 1:
+        raise _refusal(host, "the revocations", "crl_days is less than 1", "correct it")
 
 
 def _wanted(entry: dict[str, Any], renew_before: str, host: str) -> Wanted:
@@ -117,7 +160,7 @@ def _wanted(entry: dict[str, Any], renew_before: str, host: str) -> Wanted:
             names=parse_names(entry["names"]),
             days=entry["days"],
             key_type=entry["key_type"],
-            renew_before=_renew_before(renew_before),
+            renew_before=renew_before_of(renew_before),
             owner=entry["owner"],
             group=entry["group"],
             mode=_mode(entry["mode"]),
@@ -138,7 +181,7 @@ def _wanted(entry: dict[str, Any], renew_before: str, host: str) -> Wanted:
     return item
 
 
-def _renew_before(text: str) -> timedelta | None:
+def renew_before_of(text: str) -> timedelta | None:
     if text == THIRD:
         return None
     if not text.isdecimal():

@@ -34,8 +34,12 @@ def days_between(now: datetime, end: datetime) -> int:
 
 
 def serial(certificate: x509.Certificate) -> str:
-    """Hexadecimal in capitals with an even number of digits, as openssl prints it."""
-    digits = f"{certificate.serial_number:X}"
+    return hexadecimal(certificate.serial_number)
+
+
+def hexadecimal(number: int) -> str:
+    """In capitals with an even number of digits, as openssl prints it."""
+    digits = f"{number:X}"
     return digits.zfill(len(digits) + len(digits) % 2)
 
 

@@ -26,9 +26,9 @@ from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils import _files as files
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, pem
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, pem, revocation
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.judge import judge, key_matches
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.judge import issued_by, issuer_among, judge, key_matches
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import rfc2253
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import key_type_of, make_key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.request import make_request
@@ -42,12 +42,20 @@ CA_MODE = 0o644
 
 @dataclass
 class Host:
-    """One run on one host. ``name`` is for errors; ``results`` is complete after the plan is applied."""
+    """One run on one host. ``name`` is for errors; ``results`` is complete after the plan is applied.
+
+    ``also`` are authorities that are trusted and sign nothing here; ``chain`` are the intermediates that sign, nearest
+    first; ``issuers`` those whose certificates are in use.
+    """
 
     name: str
     now: datetime
     trusted: tuple[x509.Certificate, ...]
     check_mode: bool
+    also: tuple[x509.Certificate, ...] = ()
+    lists: tuple[x509.CertificateRevocationList, ...] = ()
+    chain: tuple[x509.Certificate, ...] = ()
+    issuers: list[x509.Certificate] = field(default_factory=list)
     plan: Plan = field(default_factory=Plan)
     results: list[dict[str, Any]] = field(default_factory=list)
 
@@ -59,7 +67,7 @@ class Host:
             self.plan.add(f"make the folder {path}", f"folder {path}", {"state": "absent"}, after, make)
 
     def bundle(self, path: Path) -> None:
-        """Plan that ``path`` holds exactly the trusted authorities.
+        """Plan that ``path`` holds exactly the trusted authorities, each once.
 
         A file that trusts only others belongs to a cluster of another authority; replacing it would cut this host off.
         """
@@ -71,7 +79,8 @@ class Host:
                 present = pem.read_certificates(data)
             except pem.PemError as error:
                 unusable = str(error)
-        if present and not set(present) & set(self.trusted):
+        trusted = tuple(dict.fromkeys((*self.trusted, *self.also)))
+        if present and not set(present) & set(trusted):
             raise StrongholdError(
                 self.name,
                 f"trust the authority in {path}",
@@ -85,22 +94,60 @@ class Host:
                 )
             return
         mode_differs = data is not None and files.mode(path) != CA_MODE
-        if present == self.trusted and not mode_differs:
+        if present == trusted and not mode_differs:
             return
         reason = f" in place of a file that is not usable: {unusable}" if unusable else ""
 
         def change() -> None:
             if unusable:
                 self._set_aside(path)
-            files.write(path, pem.write_certificates(self.trusted), CA_MODE)
+            files.write(path, pem.write_certificates(trusted), CA_MODE)
 
         self.plan.add(
-            f"trust {', '.join(rfc2253(item.subject) for item in self.trusted)} in {path}{reason}",
+            f"trust {', '.join(rfc2253(item.subject) for item in trusted)} in {path}{reason}",
             f"trusted authorities {path}",
             [*describe.for_list(present), *([f"mode {files.mode(path):04o}"] if mode_differs else [])],
-            [*describe.for_list(self.trusted), *([f"mode {CA_MODE:04o}"] if mode_differs else [])],
+            [*describe.for_list(trusted), *([f"mode {CA_MODE:04o}"] if mode_differs else [])],
             self._guarded(path, change),
         )
+
+    def revocations(self, path: Path) -> None:
+        """Plan that ``path`` holds exactly the revocation lists."""
+        data = self._read(path)
+        present: tuple[x509.CertificateRevocationList, ...] = ()
+        with suppress(pem.PemError):
+            present = pem.read_lists(data) if data is not None else ()
+        if not self.lists:
+            if self.check_mode and not self.trusted:
+                subject = f"revocation lists {path}"
+                self.plan.add(
+                    f"have the revocation list of the new authority in {path}", subject, [], ["a new list"], lambda: None
+                )
+            elif self.trusted:
+                self._refuse_lists(path, ["there is none"])
+            return
+        everyone = [*self.trusted, *self.also, *self.issuers]
+        reasons = revocation.problems(self.lists, [*self.issuers, *self.also], everyone, self.now)
+        if reasons:
+            self._refuse_lists(path, reasons)
+        forgotten = revocation.forgotten(present, self.lists)
+        if forgotten:
+            numbers = ", ".join(map(describe.hexadecimal, forgotten))
+            reasons = [f"certificates that this host knows as revoked would come in again, serials {numbers}"]
+            self._refuse_lists(path, reasons, "bring back the folder of the authority, or name these serials as revoked")
+        mode_differs = data is not None and files.mode(path) != CA_MODE
+        if present == self.lists and not mode_differs:
+            return
+        self.plan.add(
+            f"have the revocation lists of {', '.join(rfc2253(item.issuer) for item in self.lists)} in {path}",
+            f"revocation lists {path}",
+            [*revocation.for_list(present), *([f"mode {files.mode(path):04o}"] if mode_differs else [])],
+            [*revocation.for_list(self.lists), *([f"mode {CA_MODE:04o}"] if mode_differs else [])],
+            self._guarded(path, lambda: files.write(path, pem.write_lists(self.lists), CA_MODE)),
+        )
+
+    def _refuse_lists(self, path: Path, reasons: list[str], remedy: str = "bring lists of all issuers that are in force") -> None:
+        raise StrongholdError(self.name, f"use the revocation lists for {path}", "; ".join(reasons), remedy)
 
     def certificate(self, wanted: Wanted, brought: str | None) -> None:
         """Plan one certificate; ``brought`` is the one that was signed for the pending key, in PEM, with its chain."""
@@ -112,7 +159,7 @@ class Host:
         else:
             try:
                 pair = pem.read_pair(data)
-                reasons = judge(pair, wanted, self.trusted, self.now)
+                reasons = self._judge(pair, wanted)
                 foreign = not key_matches(pair)
             except pem.PemError as error:
                 reasons = [f"the file there is not usable: {error}"]
@@ -130,9 +177,18 @@ class Host:
         if reasons:
             self._plan_issue(wanted, pair, foreign, brought, result)
         elif pair is not None:
+            self._note_issuer(pair)
             result.update(describe.facts(pair.certificate, self.now))
             self._plan_attributes(wanted)
             self._plan_cleaning(wanted)
+
+    def _judge(self, pair: pem.Pair, wanted: Wanted) -> list[str]:
+        return judge(pair, wanted, self.trusted, self.now, also=self.also, chain=self.chain, lists=self.lists)
+
+    def _note_issuer(self, pair: pem.Pair) -> None:
+        issuer = pair.chain[0] if pair.chain else issuer_among(pair.certificate, self.trusted)
+        if issuer is not None and issuer not in self.issuers:
+            self.issuers.append(issuer)
 
     def _plan_issue(
         self, wanted: Wanted, pair: pem.Pair | None, foreign: bool, brought: str | None, result: dict[str, Any]
@@ -147,6 +203,7 @@ class Host:
         }
         if brought is not None:
             new = self._accept(wanted, brought, pair)
+            self._note_issuer(new)
             result.update(describe.facts(new.certificate, self.now))
             after = describe.for_diff(new.certificate)
             self.plan.add(
@@ -193,8 +250,10 @@ class Host:
         reasons = ["no key on this host belongs to it"]
         for key in (self._pending_key(wanted), pair.key if pair else None):
             new = pem.Pair(certificate, tuple(chain), key)
+            if not chain and self.chain and issued_by(certificate, self.chain[0]):
+                new = pem.Pair(certificate, self.chain, key)
             if key is not None and key_matches(new):
-                reasons = judge(new, wanted, self.trusted, self.now)
+                reasons = self._judge(new, wanted)
                 if not reasons:
                     return new
         raise StrongholdError(self.name, attempt, "; ".join(reasons), "correct that, and run the task again")
@@ -284,13 +343,16 @@ class Host:
             ) from error
 
 
-def plan_host(host: Host, wanted: Sequence[Wanted], brought: Sequence[str | None], ca_file: Path) -> None:
+def plan_host(host: Host, wanted: Sequence[Wanted], brought: Sequence[str | None], ca_file: Path, crl_file: Path | None) -> None:
     """Fill ``host.plan`` and ``host.results``. Raises StrongholdError before anything is changed."""
-    for folder in sorted({path.parent for path in (ca_file, *(item.path for item in wanted))}):
+    shared = [path for path in (ca_file, crl_file) if path]
+    for folder in sorted({path.parent for path in (*shared, *(item.path for item in wanted))}):
         host.folder(folder)
     host.bundle(ca_file)
     for item, certificate in zip(wanted, brought):
         host.certificate(item, certificate)
+    if crl_file is not None:
+        host.revocations(crl_file)
 
 
 def _pending(wanted: Wanted) -> Path:

@@ -14,28 +14,66 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.describe import days_between, moment
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.describe import days_between, moment, serial
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.library import validity
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import alternative_names, rfc2253
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.pem import Pair, public_bytes
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import key_type_of, usages
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import key_type_of, purposes_of, usages
 
 with suppress(ImportError):
     from cryptography import x509
     from cryptography.exceptions import InvalidSignature
+    from cryptography.x509.oid import ExtendedKeyUsageOID
 
 # How far the start of validity is set back when a certificate is issued: the clocks of hosts may differ by as much.
 BACKDATED = timedelta(minutes=5)
 
 
-def judge(pair: Pair, wanted: Wanted, trusted: Sequence[x509.Certificate], now: datetime) -> list[str]:
-    """Why ``pair`` is not what is ``wanted``, as clauses; empty when it is. ``trusted`` are the authorities."""
+def judge(
+    pair: Pair,
+    wanted: Wanted,
+    trusted: Sequence[x509.Certificate],
+    now: datetime,
+    *,
+    also: Sequence[x509.Certificate] = (),
+    chain: Sequence[x509.Certificate] = (),
+    lists: Sequence[x509.CertificateRevocationList] = (),
+) -> list[str]:
+    """Why ``pair`` is not what is ``wanted``, as clauses; empty when it is.
+
+    ``trusted`` are the authorities whose certificates are kept, ``also`` those that are trusted and sign no more,
+    ``chain`` the intermediates that would sign a new one, ``lists`` the revocation lists.
+    """
     return [
         *_key(pair, wanted),
         *_identity(pair.certificate, wanted),
         *_usages(pair.certificate, wanted),
+        *_issuer(pair, trusted, also),
+        *_revoked(pair.certificate, lists),
+        *_time(pair.certificate, wanted, chain or trusted, now),
+        *_times_of_issuers(pair, now),
+    ]
+
+
+def faults(
+    pair: Pair,
+    trusted: Sequence[x509.Certificate],
+    now: datetime,
+    *,
+    kind: str,
+    names: Sequence[str] = (),
+    lists: Sequence[x509.CertificateRevocationList] = (),
+) -> list[str]:
+    """Why a server or its peers would refuse ``pair``, as clauses, whoever issued it and whatever else it says."""
+    missing = sorted(set(names) - set(alternative_names(pair.certificate)))
+    return [
+        *([] if key_matches(pair) else ["its key does not belong to its certificate"]),
+        *([f"it is not valid for {', '.join(missing)}"] if missing else []),
+        *_lacking_usages(pair.certificate, kind),
         *_issuer(pair, trusted),
-        *_time(pair.certificate, wanted, trusted, now),
+        *_revoked(pair.certificate, lists),
+        *_validity(pair.certificate, now),
+        *_times_of_issuers(pair, now),
     ]
 
 
@@ -72,7 +110,30 @@ def _usages(certificate: x509.Certificate, wanted: Wanted) -> Iterable[str]:
             yield f"its {name} is not that of a {wanted.kind} certificate"
 
 
-def _issuer(pair: Pair, trusted: Sequence[x509.Certificate]) -> Iterable[str]:
+def _lacking_usages(certificate: x509.Certificate, kind: str) -> Iterable[str]:
+    extensions = {type(extension.value): extension.value for extension in certificate.extensions}
+    constraints = extensions.get(x509.BasicConstraints)
+    if constraints is not None and constraints.ca:
+        yield "it is the certificate of an authority"
+    usage = extensions.get(x509.KeyUsage)
+    if usage is not None and not usage.digital_signature:
+        yield "its key usage does not allow digital signatures"
+    purposes = extensions.get(x509.ExtendedKeyUsage)
+    lacking = [purpose for purpose in purposes_of(kind) if purposes is not None and purpose not in purposes]
+    if lacking:
+        words = {ExtendedKeyUsageOID.SERVER_AUTH: "server", ExtendedKeyUsageOID.CLIENT_AUTH: "client"}
+        yield f"its extended key usage does not allow it as a {' and a '.join(words[purpose] for purpose in lacking)}"
+
+
+def _revoked(certificate: x509.Certificate, lists: Sequence[x509.CertificateRevocationList]) -> Iterable[str]:
+    for item in lists:
+        revoked = item.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None
+        if revoked and item.issuer == certificate.issuer:
+            yield "it is revoked"
+            return
+
+
+def _issuer(pair: Pair, trusted: Sequence[x509.Certificate], also: Sequence[x509.Certificate] = ()) -> Iterable[str]:
     last = pair.certificate
     for issuer in pair.chain:
         if not issued_by(last, issuer):
@@ -80,7 +141,16 @@ def _issuer(pair: Pair, trusted: Sequence[x509.Certificate]) -> Iterable[str]:
             return
         last = issuer
     if not any(issued_by(last, authority) for authority in trusted):
-        yield "it is not signed by the authority"
+        former = issuer_among(last, also)
+        if former is None:
+            yield "it is not signed by the authority"
+        else:
+            yield f"it is signed by {rfc2253(former.subject)} (serial {serial(former)}), which is trusted and signs no more"
+
+
+def issuer_among(certificate: x509.Certificate, authorities: Iterable[x509.Certificate]) -> x509.Certificate | None:
+    """The one of ``authorities`` that signed ``certificate``."""
+    return next((authority for authority in authorities if issued_by(certificate, authority)), None)
 
 
 def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
@@ -95,14 +165,25 @@ def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
 def _time(certificate: x509.Certificate, wanted: Wanted, trusted: Sequence[x509.Certificate], now: datetime) -> Iterable[str]:
     start, end = validity(certificate)
     life = end - start - BACKDATED
-    if start > now:
-        yield f"it is not valid before {moment(start)}, and this host's clock says {moment(now)}"
+    yield from _validity(certificate, now)
     if life > timedelta(days=wanted.days):
         yield f"it lives {life.days} days and not at most {wanted.days}"
+    if end > now and end - now < (wanted.renew_before or life / 3) and _renewable(end, wanted, trusted, now):
+        yield f"it expires in {days_between(now, end)} days, on {moment(end)}"
+
+
+def _validity(certificate: x509.Certificate, now: datetime) -> Iterable[str]:
+    start, end = validity(certificate)
+    if start > now:
+        yield f"it is not valid before {moment(start)}, and this host's clock says {moment(now)}"
     if end <= now:
         yield f"it expired on {moment(end)}"
-    elif end - now < (wanted.renew_before or life / 3) and _renewable(end, wanted, trusted, now):
-        yield f"it expires in {days_between(now, end)} days, on {moment(end)}"
+
+
+def _times_of_issuers(pair: Pair, now: datetime) -> Iterable[str]:
+    for issuer in pair.chain:
+        for reason in _validity(issuer, now):
+            yield f"its issuer {rfc2253(issuer.subject)} cannot be used: {reason}"
 
 
 def _renewable(end: datetime, wanted: Wanted, trusted: Sequence[x509.Certificate], now: datetime) -> bool:

@@ -33,6 +33,23 @@ def problem() -> str:
     return ""
 
 
+def currency(revocations: x509.CertificateRevocationList) -> tuple[datetime, datetime]:
+    """First and last moment at which a revocation list counts, in UTC; one without an end never ends."""
+    if hasattr(revocations, "next_update_utc"):
+        start, end = revocations.last_update_utc, revocations.next_update_utc
+    else:
+        start = revocations.last_update.replace(tzinfo=timezone.utc)
+        end = revocations.next_update.replace(tzinfo=timezone.utc) if revocations.next_update else None
+    return start, end or datetime.max.replace(tzinfo=timezone.utc)
+
+
+def revoked_since(entry: x509.RevokedCertificate) -> datetime:
+    """The moment of a revocation, in UTC."""
+    if hasattr(entry, "revocation_date_utc"):
+        return entry.revocation_date_utc
+    return entry.revocation_date.replace(tzinfo=timezone.utc)
+
+
 def validity(certificate: x509.Certificate) -> tuple[datetime, datetime]:
     """First and last moment of validity, in UTC. The attributes with a zone exist from cryptography 42 on."""
     if hasattr(certificate, "not_valid_after_utc"):

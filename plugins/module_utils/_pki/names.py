@@ -109,6 +109,77 @@ def to_alternative_names(names: Iterable[str]) -> x509.SubjectAlternativeName:
     return x509.SubjectAlternativeName(general)
 
 
+@dataclass(frozen=True)
+class Permitted:
+    """What an authority may issue certificates for: DNS names and all below them, and networks."""
+
+    domains: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, entries: Iterable[str]) -> Permitted:
+        """Raises ValueError with a clause that names the entry."""
+        domains, networks = [], []
+        for entry in entries:
+            try:
+                networks.append(str(ipaddress.ip_network(entry)))
+            except ValueError:
+                domains.append(_parse_name(entry.lstrip(".")))
+        if networks and not domains:
+            raise ValueError("permitted_names has networks and no DNS name")
+        return cls(tuple(dict.fromkeys(domains)), tuple(dict.fromkeys(networks)))
+
+    @classmethod
+    def of(cls, authority: x509.Certificate) -> Permitted:
+        try:
+            extension = authority.extensions.get_extension_for_class(x509.NameConstraints).value
+        except x509.ExtensionNotFound:
+            return cls()
+        trees = extension.permitted_subtrees or []
+        return cls(
+            tuple(str(tree.value) for tree in trees if isinstance(tree, x509.DNSName)),
+            tuple(str(tree.value) for tree in trees if isinstance(tree, x509.IPAddress)),
+        )
+
+    def to_constraints(self) -> x509.NameConstraints:
+        """Without a network, every address is excluded, which name constraints otherwise leave open."""
+        trees: list[x509.GeneralName] = [x509.DNSName(name) for name in self.domains]
+        trees += [x509.IPAddress(ipaddress.ip_network(network)) for network in self.networks]
+        everything = [x509.IPAddress(ipaddress.ip_network(network)) for network in ("0.0.0.0/0", "::/0")]
+        return x509.NameConstraints(trees, None if self.networks else everything)
+
+    def outside(self, names: Iterable[str], common_name: str) -> list[str]:
+        """Those for which it may not issue. A common name counts where a verifier takes it for a DNS name."""
+        if not self.domains:
+            return []
+        names = list(names)
+        named = any(not _is_address(name) for name in names)
+        taken = [] if named or "." not in common_name or not _is_name(common_name) else [common_name.lower()]
+        return [name for name in (*names, *taken) if not self._covers(name)]
+
+    def _covers(self, name: str) -> bool:
+        if _is_address(name):
+            address = ipaddress.ip_address(name)
+            return any(address in ipaddress.ip_network(network) for network in self.networks)
+        return any(name == domain or name.endswith(f".{domain}") for domain in self.domains)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_name(text: str) -> bool:
+    try:
+        _parse_name(text)
+    except ValueError:
+        return False
+    return True
+
+
 def alternative_names(certificate: x509.Certificate) -> tuple[str, ...]:
     """DNS names and addresses of a certificate, in its order; other kinds as ``kind:value``."""
     try:

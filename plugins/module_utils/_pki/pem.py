@@ -69,6 +69,21 @@ def read_key(data: bytes) -> Any:
         raise PemError("its private key is damaged") from error
 
 
+def read_lists(data: bytes) -> tuple[x509.CertificateRevocationList, ...]:
+    """Every revocation list in a text, at least one. Raises PemError."""
+    blocks = [text for label, text in _blocks(data) if label == b"X509 CRL"]
+    if not blocks:
+        raise PemError("it holds no revocation list")
+    try:
+        return tuple(x509.load_pem_x509_crl(block) for block in blocks)
+    except ValueError as error:
+        raise PemError("a revocation list in it is damaged") from error
+
+
+def write_lists(lists: Iterable[x509.CertificateRevocationList]) -> bytes:
+    return b"".join(item.public_bytes(serialization.Encoding.PEM) for item in lists)
+
+
 def _blocks(data: bytes) -> list[tuple[bytes, bytes]]:
     blocks = [(match.group(1), match.group(0)) for match in _BLOCK.finditer(data)]
     if data.count(b"-----BEGIN ") != len(blocks):

@@ -19,7 +19,7 @@ with suppress(ImportError):
 
     PrivateKey = Union[ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey]
 
-KINDS = ("member", "client")
+KINDS = ("member", "client", "backup")
 KEY_TYPES = ("ec-p256", "rsa-3072")
 
 _KEY_USAGES = (
@@ -56,21 +56,24 @@ def usages(kind: str, key_type: str) -> list[tuple[str, x509.ExtensionType, bool
 
     A member both serves and connects to other members. Only an RSA key can encipher a session key.
     """
-    purposes = [ExtendedKeyUsageOID.CLIENT_AUTH]
-    if kind == "member":
-        purposes.insert(0, ExtendedKeyUsageOID.SERVER_AUTH)
     permitted = {"digital_signature", "key_encipherment"} if key_type.startswith("rsa") else {"digital_signature"}
     return [
         ("basic constraints", x509.BasicConstraints(ca=False, path_length=None), True),
         ("key usage", _key_usage(permitted), True),
-        ("extended key usage", x509.ExtendedKeyUsage(purposes), False),
+        ("extended key usage", x509.ExtendedKeyUsage(purposes_of(kind)), False),
     ]
 
 
-def authority_usages() -> list[tuple[str, x509.ExtensionType, bool]]:
-    """The same for an authority that signs certificates and revocation lists, but no further authority."""
+def purposes_of(kind: str) -> list[x509.ObjectIdentifier]:
+    """Extended key usages of a kind."""
+    serves = [ExtendedKeyUsageOID.SERVER_AUTH] if kind == "member" else []
+    return [*serves, ExtendedKeyUsageOID.CLIENT_AUTH]
+
+
+def authority_usages(path_length: int = 0) -> list[tuple[str, x509.ExtensionType, bool]]:
+    """The same for an authority that signs certificates, revocation lists and ``path_length`` levels of authorities."""
     return [
-        ("basic constraints", x509.BasicConstraints(ca=True, path_length=0), True),
+        ("basic constraints", x509.BasicConstraints(ca=True, path_length=path_length), True),
         ("key usage", _key_usage({"key_cert_sign", "crl_sign"}), True),
     ]
 

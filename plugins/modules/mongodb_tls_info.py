@@ -1,0 +1,385 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mongodb_tls_info
+short_description: Tell what certificates a host uses and its servers present
+version_added: 0.1.0
+author: The stronghold.mongodb maintainers (@stronghold-mongodb)
+description:
+  - Tells of every certificate file that is named what it is, how long it lasts and why a server or its peers would refuse it,
+    and the same of the trusted authorities and the revocation lists.
+  - Asks running servers by a handshake what they present, and compares that with the file.
+  - Each problem, and each end that is near, is a warning too.
+requirements:
+  - cryptography >= 41.0 on the host, for the interpreter that runs the module
+extends_documentation_fragment:
+  - stronghold.mongodb.attributes
+  - stronghold.mongodb.attributes.info
+options:
+  ca_file:
+    description:
+      - File of the trusted authorities.
+    type: path
+    required: true
+  crl_file:
+    description:
+      - File of the revocation lists, where there is one.
+    type: path
+  certificates:
+    description:
+      - Certificate files.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description:
+          - File with the certificate, its chain and its private key.
+        type: path
+        required: true
+      kind:
+        description:
+          - What it has to be fit for. V(member) serves and connects, the others only connect.
+        type: str
+        choices: [member, client, backup]
+        default: member
+      names:
+        description:
+          - DNS names and addresses for which it has to be valid.
+        type: list
+        elements: str
+        default: []
+  servers:
+    description:
+      - Running servers to ask.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      host:
+        description:
+          - Name or address, which the certificate has to be valid for.
+        type: str
+        required: true
+      port:
+        description:
+          - Port.
+        type: int
+        default: 27017
+      path:
+        description:
+          - The file whose certificate it should present.
+        type: path
+      certificate_key_file:
+        description:
+          - Certificate to show to a server that asks for one.
+        type: path
+  renew_before:
+    description:
+      - A certificate's end is near when fewer than this number of days is left. V(third) means a third of its life.
+    type: str
+    default: third
+  timeout:
+    description:
+      - Seconds to wait for a server.
+    type: int
+    default: 10
+seealso:
+  - module: stronghold.mongodb.mongodb_tls
+"""
+
+EXAMPLES = r"""
+- name: Look at the certificates of a database host
+  stronghold.mongodb.mongodb_tls_info:
+    ca_file: /etc/stronghold/tls/ca.pem
+    crl_file: /etc/stronghold/tls/crl.pem
+    certificates:
+      - path: /etc/stronghold/tls/member.pem
+        names: [db-a.example.com]
+      - path: /etc/stronghold/tls/client.pem
+        kind: client
+    servers:
+      - host: db-a.example.com
+        path: /etc/stronghold/tls/member.pem
+        certificate_key_file: /etc/stronghold/tls/client.pem
+  register: tls
+
+- name: Stop where the server presents another certificate than its file holds
+  ansible.builtin.assert:
+    that: tls.servers | map(attribute='matches_file') is all
+"""
+
+RETURN = r"""
+certificates:
+  description: The files, in the order in which they were named.
+  returned: success
+  type: list
+  elements: dict
+  contains: &certificate
+    path:
+      description: File on the host. Not among the fields of RV(authorities).
+      type: str
+    kind:
+      description: Kind that was asked for. Only among the fields of RV(certificates).
+      type: str
+    subject:
+      description: Subject by RFC 2253. Null, like the following ones, where there is no certificate to read.
+      type: str
+      sample: CN=db-a.example.com,OU=members,O=orders
+    issuer:
+      description: Subject of the issuer by RFC 2253.
+      type: str
+    names:
+      description: DNS names and addresses.
+      type: list
+      elements: str
+    key_type:
+      description: Type of the key.
+      type: str
+      sample: ec-p256
+    serial:
+      description: Serial number in hexadecimal.
+      type: str
+    fingerprint:
+      description: SHA-256 of the certificate in hexadecimal.
+      type: str
+    not_before:
+      description: First moment of validity, in UTC.
+      type: str
+    not_after:
+      description: Last moment of validity, in UTC.
+      type: str
+      sample: "2027-11-22T10:00:00Z"
+    days_left:
+      description: Whole days until then; negative afterwards.
+      type: int
+    near_end:
+      description: Whether fewer days are left than O(renew_before) says; of an authority, than a tenth of its life.
+      type: bool
+    problems:
+      description: Why it would be refused. Not among the fields of RV(authorities).
+      type: list
+      elements: str
+      sample: ["it expired on 2026-10-01T00:00:00Z"]
+authorities:
+  description: The trusted authorities.
+  returned: success
+  type: list
+  elements: dict
+  contains: *certificate
+revocation_lists:
+  description: The revocation lists.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    issuer:
+      description: Subject of the authority by RFC 2253.
+      type: str
+    revoked:
+      description: Serial numbers in hexadecimal.
+      type: list
+      elements: str
+    this_update:
+      description: First moment at which it counts, in UTC.
+      type: str
+    next_update:
+      description: Its end, in UTC. Servers then refuse every certificate of the issuer.
+      type: str
+    days_left:
+      description: Whole days until then; negative afterwards.
+      type: int
+    near_end:
+      description: Whether half of its life is over.
+      type: bool
+    problems:
+      description: Why it is of no use.
+      type: list
+      elements: str
+trust_files:
+  description: What cannot be read of O(ca_file) and O(crl_file).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: File on the host.
+      type: str
+    problems:
+      description: Why.
+      type: list
+      elements: str
+servers:
+  description: What the servers present, in the order in which they were named.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    host:
+      description: As asked.
+      type: str
+    port:
+      description: As asked.
+      type: int
+    presented:
+      description: The certificate, with the fields of RV(authorities). Null where there was no handshake.
+      type: dict
+    verified:
+      description: Whether its chain and name stood the verification.
+      type: bool
+    matches_file:
+      description: Whether it is the one in O(servers[].path). Null where none was named.
+      type: bool
+    problems:
+      description: What is wrong.
+      type: list
+      elements: str
+"""
+
+import platform
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils import _files as files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._module import funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, library, pem
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import THIRD, renew_before_of
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.handshake import presented
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import parse_names
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import KINDS
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.survey import Survey, warnings
+
+T = TypeVar("T")
+OF_CERTIFICATE = {
+    "path": {"type": "path", "required": True},
+    "kind": {"type": "str", "choices": list(KINDS), "default": KINDS[0]},
+    "names": {"type": "list", "elements": "str", "default": []},
+}
+OF_SERVER = {
+    "host": {"type": "str", "required": True},
+    "port": {"type": "int", "default": 27017},
+    "path": {"type": "path"},
+    "certificate_key_file": {"type": "path", "no_log": False},
+}
+ARGUMENT_SPEC = {
+    "ca_file": {"type": "path", "required": True},
+    "crl_file": {"type": "path"},
+    "certificates": {"type": "list", "elements": "dict", "default": [], "options": OF_CERTIFICATE},
+    "servers": {"type": "list", "elements": "dict", "default": [], "options": OF_SERVER},
+    "renew_before": {"type": "str", "default": THIRD},
+    "timeout": {"type": "int", "default": 10},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(ARGUMENT_SPEC, supports_check_mode=True)
+    with funnel(module):
+        found = _found(module.params, platform.node())
+        for warning in warnings(found):
+            module.warn(warning)
+        module.exit_json(changed=False, **found)
+
+
+def _found(params: dict[str, Any], name: str) -> dict[str, list[dict[str, Any]]]:
+    problem = library.problem()
+    if problem:
+        raise StrongholdError(
+            name,
+            "look at certificates",
+            problem,
+            "install it for the interpreter that runs this module (ansible_python_interpreter)",
+        )
+    unreadable: list[dict[str, Any]] = []
+    trusted = _parsed(pem.read_certificates, params["ca_file"], name, unreadable)
+    lists = _parsed(pem.read_lists, params["crl_file"], name, unreadable)
+    try:
+        survey = Survey(datetime.now(timezone.utc), trusted, lists, renew_before_of(params["renew_before"]))
+        asked = [(entry, parse_names(entry["names"])) for entry in params["certificates"]]
+    except ValueError as error:
+        raise StrongholdError(name, "look at certificates", str(error), "correct it") from error
+    return {
+        "certificates": [
+            {"path": entry["path"], "kind": entry["kind"], **survey.of_file(_read(entry["path"], name), entry["kind"], names)}
+            for entry, names in asked
+        ],
+        "authorities": [survey.of_authority(certificate) for certificate in trusted],
+        "revocation_lists": [survey.of_list(item) for item in lists],
+        "trust_files": unreadable,
+        "servers": [_server(entry, params, survey, name) for entry in params["servers"]],
+    }
+
+
+def _parsed(
+    read: Callable[[bytes], tuple[T, ...]], path: str | None, name: str, unreadable: list[dict[str, Any]]
+) -> tuple[T, ...]:
+    if path is None:
+        return ()
+    data = _read(path, name)
+    try:
+        if data is not None:
+            return read(data)
+        reason = "there is no such file"
+    except pem.PemError as error:
+        reason = str(error)
+    unreadable.append({"path": path, "problems": [reason]})
+    return ()
+
+
+def _server(entry: dict[str, Any], params: dict[str, Any], survey: Survey, name: str) -> dict[str, Any]:
+    host, port = entry["host"], entry["port"]
+    try:
+        met = presented(
+            host,
+            port,
+            params["ca_file"],
+            certificate_file=entry["certificate_key_file"],
+            crl_file=params["crl_file"],
+            timeout=params["timeout"],
+        )
+    except OSError as error:
+        raise StrongholdError(
+            name, f"ask {host}:{port}", f"of the error '{error}'", "give files that a client could use"
+        ) from error
+    matches = _matches(met.certificate, entry["path"], name)
+    problems = [met.problem] if met.problem else []
+    if met.certificate is not None and matches is False:
+        problems.append(f"it presents serial {describe.serial(met.certificate)}, which is not the one in {entry['path']}")
+    return {
+        "host": host,
+        "port": port,
+        "presented": survey.of_certificate(met.certificate) if met.certificate is not None else None,
+        "verified": met.certificate is not None and not met.problem,
+        "matches_file": matches,
+        "problems": problems,
+    }
+
+
+def _matches(certificate: Any, path: str | None, name: str) -> bool | None:
+    if path is None:
+        return None
+    data = _read(path, name)
+    try:
+        return data is not None and certificate is not None and pem.read_certificates(data)[0] == certificate
+    except pem.PemError:
+        return False
+
+
+def _read(path: str, name: str) -> bytes | None:
+    try:
+        return files.read(Path(path))
+    except (OSError, ValueError) as error:
+        raise StrongholdError(name, f"read {path}", str(error), "run the task as a user who may read it") from error
+
+
+if __name__ == "__main__":
+    main()
