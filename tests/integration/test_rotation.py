@@ -268,7 +268,7 @@ def test_other_files_still_need_a_restart(cluster: Cluster, members: list[Member
 def test_a_server_that_refuses_is_restarted(cluster: Cluster, members: list[Member]) -> None:
     """A login without the privilege stands for any refusal."""
     with cluster.client() as client:
-        client.admin.command({"createUser": "watcher", "pwd": "secret", "roles": ["clusterMonitor"]})
+        client.admin.command({"createUser": "watcher", "pwd": "secret", "roles": ["clusterMonitor"], "writeConcern": {"w": 3}})
     member, pid = members[0], members[0].pid
     new = member.install(issue(cluster.authority))
     result = member.run(login_user="watcher")

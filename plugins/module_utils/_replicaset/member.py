@@ -44,6 +44,7 @@ class Restart:
         timeout: int,
         check_mode: bool,
         rotates: TlsFiles | None = None,
+        only_expired: bool = False,
     ) -> None:
         self._login = login
         self._unit = unit
@@ -53,6 +54,7 @@ class Restart:
         self._address = Address(login.host, login.port)
         self._check_mode = check_mode
         self._rotation = Rotation(login, rotates, record) if rotates and record else None
+        self._only_expired = only_expired
         self._expired = ""
         self.role = "down"
         self.reasons: list[str] = []
@@ -60,14 +62,14 @@ class Restart:
     def build(self, plan: Plan, replica_set: ReplicaSet) -> None:
         """Fill ``plan``; raises StrongholdError where the restart is refused."""
         if not self._unit.is_active():
+            if self._only_expired:
+                return
             self.reasons = [f"{self._unit.unit} is not running"]
             plan.add(f"start {self._unit.unit}", f"service {self._unit.unit}", "stopped", "running", self._start)
             return
         hello = self._hello()
         self.role = restart.role_of(hello)
-        self.reasons = self._drift() or (["it was asked for"] if self._force else [])
-        if self._expired:
-            self.reasons = [self._expired]
+        self.reasons = self._why()
         if not self.reasons:
             return
         rotation = self._rotation
@@ -88,6 +90,11 @@ class Restart:
             )
         else:
             self._plan_restart(plan, replica_set, hello, self.reasons)
+
+    def _why(self) -> list[str]:
+        if self._expired or self._only_expired:
+            return [self._expired] if self._expired else []
+        return self._drift() or (["it was asked for"] if self._force else [])
 
     def _needs_no_restart(self, rotation: Rotation, hello: Mapping[str, Any]) -> bool:
         if self._force or not self._login.tls or self._record is None or self._unit.program_replaced():
