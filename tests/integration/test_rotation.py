@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -147,7 +147,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             yield cluster
         finally:
             for member in made:
-                os.kill(member.pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.kill(member.pid, signal.SIGKILL)
 
 
 def initiate(members: list[Member]) -> None:
