@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mongodb_restart
-short_description: Restart one mongod when it needs it, without its set losing the majority
+short_description: Restart one mongod, or rotate its certificates, when it needs it, without its set losing the majority
 version_added: 0.1.0
 author: The stronghold.mongodb maintainers (@stronghold-mongodb)
 description:
@@ -17,6 +17,9 @@ description:
   - A member of a set goes down only while the others keep a voting majority; a member that has just come back is waited for.
     A primary steps down first, once a secondary has caught up. The module ends when the server is back in its set and knows
     a primary.
+  - Where nothing but the files of O(rotates) changed, a server of MongoDB 5.0 or later takes them up without a restart
+    (C(rotateCertificates)), and no connection is cut. A new handshake, with chain and name verified, then has to present the
+    certificate of the file, and the record is brought up to date. A server that refuses, or presents another, is restarted.
   - Run it on one member after the other, the primary last. In check mode it tells RV(role) and RV(restart_needed), by which
     to order them.
 options:
@@ -37,6 +40,44 @@ options:
       - Log file of the server, in which the cause is looked up when it does not start. Unset means that the end of the unit's
         journal is told instead.
     type: path
+  rotates:
+    description:
+      - The files of C(net.tls) that the server can read again while it runs. Needs O(started_with), in which they are recorded.
+      - Before a restart or a rotation they are judged. Files that the server or its peers would refuse, such as an expired
+        certificate, one for other names, or one of an authority that is not in O(rotates.ca_file), are an error, and the server
+        is left as it is.
+      - A server that nobody can connect to any more because the certificate that it presents has expired is restarted when
+        the files are good, unless other members tell that the majority depends on it.
+      - Needs the Python library C(cryptography). Unset means that every changed file leads to a restart.
+    type: dict
+    suboptions:
+      certificate_key_file:
+        description: Certificate and key, as in C(net.tls.certificateKeyFile).
+        type: path
+        required: true
+      ca_file:
+        description: The trusted authorities, as in C(net.tls.CAFile).
+        type: path
+        required: true
+      crl_file:
+        description: Revocation lists, as in C(net.tls.CRLFile).
+        type: path
+      names:
+        description: DNS names and addresses by which the server is reached, all of which the certificate must carry.
+        type: list
+        elements: str
+        default: []
+  members:
+    description:
+      - Other members of the set, as C(host:port). They are asked about the majority where the server itself cannot be spoken to.
+    type: list
+    elements: str
+    default: []
+  only_expired:
+    description:
+      - Do nothing but restart a server that nobody can connect to because its certificate has expired. Needs O(rotates).
+    type: bool
+    default: false
   force:
     description:
       - Restart in any case.
@@ -72,6 +113,19 @@ EXAMPLES = r"""
     started_with: /run/stronghold-mongod/started-with
   throttle: 1
 
+- name: Have the server take up renewed certificates, without a restart where it can
+  stronghold.mongodb.mongodb_restart:
+    login_host: "{{ inventory_hostname }}"
+    login_user: admin
+    login_password: "{{ admin_password }}"
+    tls_ca_file: /etc/stronghold/tls/ca.pem
+    started_with: /run/stronghold-mongod/started-with
+    rotates:
+      certificate_key_file: /etc/stronghold/tls/member.pem
+      ca_file: /etc/stronghold/tls/ca.pem
+      names: ["{{ inventory_hostname }}"]
+  throttle: 1
+
 - name: Who is primary, and who needs a restart
   stronghold.mongodb.mongodb_restart:
     login_host: "{{ inventory_hostname }}"
@@ -102,7 +156,7 @@ role:
   type: str
   sample: primary
 restart_needed:
-  description: Whether there was a reason to restart or start it.
+  description: Whether there was a reason to restart it, to start it, or to rotate its certificates.
   returned: success
   type: bool
 reasons:
@@ -120,10 +174,32 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login, login_argument_spec, require_pymongo
 from ansible_collections.stronghold.mongodb.plugins.module_utils._module import finish, funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod_log import ServerLog
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import library
 from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Plan
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.address import Address, parse_address
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.member import Restart
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.rotation import TlsFiles
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.server import ReplicaSet
 from ansible_collections.stronghold.mongodb.plugins.module_utils._systemd import Systemd
+
+_ROTATES = {
+    "certificate_key_file": {"type": "path", "required": True},
+    "ca_file": {"type": "path", "required": True},
+    "crl_file": {"type": "path"},
+    "names": {"type": "list", "elements": "str", "default": []},
+}
+
+
+def _parsed(module: AnsibleModule) -> tuple[TlsFiles | None, list[Address]]:
+    params = module.params["rotates"]
+    if params and library.problem():
+        module.fail_json(msg=f"The option rotates cannot be used because {library.problem()}.")
+    try:
+        others = [parse_address(member) for member in module.params["members"]]
+        return (TlsFiles.from_params(params) if params else None), others
+    except ValueError as error:
+        module.fail_json(msg=f"An option cannot be used because {error}.")
+        raise
 
 
 def main() -> None:
@@ -133,15 +209,22 @@ def main() -> None:
             "service": {"type": "str", "default": "mongod"},
             "started_with": {"type": "path"},
             "log_path": {"type": "path"},
+            "rotates": {"type": "dict", "options": _ROTATES},
+            "members": {"type": "list", "elements": "str", "default": []},
+            "only_expired": {"type": "bool", "default": False},
             "force": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 120},
         },
+        mutually_exclusive=[("only_expired", "force")],
+        required_by={"rotates": ["started_with"]},
+        required_if=[("only_expired", True, ["rotates"])],
         supports_check_mode=True,
     )
     require_pymongo(module)
     login = Login.from_params(module.params)
     timeout, record, log = (module.params[name] for name in ("timeout", "started_with", "log_path"))
-    with funnel(module), ReplicaSet(login, [], timeout) as replica_set:
+    rotates, others = _parsed(module)
+    with funnel(module), ReplicaSet(login, others, timeout) as replica_set:
         restart = Restart(
             login,
             Systemd(module.params["service"], timeout, ServerLog(Path(log)) if log else None),
@@ -149,6 +232,8 @@ def main() -> None:
             force=module.params["force"],
             timeout=timeout,
             check_mode=module.check_mode,
+            rotates=rotates,
+            only_expired=module.params["only_expired"],
         )
         plan = Plan()
         restart.build(plan, replica_set)

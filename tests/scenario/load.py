@@ -20,6 +20,7 @@ from lab.fleet import Fleet, Host, ssh, ssh_options
 
 SCRIPT = Path(__file__).with_name("write_load.py")
 OUTPUT = "/root/write-load.json"
+IDLE = "/root/idle.json"
 PYTHON = "/opt/stronghold/venv/bin/python"
 LIMIT = 600
 
@@ -36,29 +37,44 @@ class Account:
 @contextlib.contextmanager
 def write_load(fleet: Fleet, host: str) -> Iterator[Account]:
     """Write from ``host`` while the block runs."""
+    account = Account()
+    with _program(fleet, host, SCRIPT, str(LIMIT), OUTPUT):
+        yield account
+    result = json.loads(ssh(fleet, host, f"cat {OUTPUT}"))
+    account.acknowledged, account.errors = result["acknowledged"], result["errors"]
+    account.longest_gap = result["longest_gap"]
+
+
+@contextlib.contextmanager
+def idle_connections(fleet: Fleet, host: str, count: int) -> Iterator[dict[str, int]]:
+    """``count`` connections from ``host`` to each member while the block runs; afterwards, how many were made and closed."""
+    told: dict[str, int] = {}
+    with _program(fleet, host, SCRIPT.with_name("idle.py"), str(count), IDLE):
+        yield told
+    told.update(json.loads(ssh(fleet, host, f"cat {IDLE}")))
+
+
+@contextlib.contextmanager
+def _program(fleet: Fleet, host: str, script: Path, option: str, output: str) -> Iterator[None]:
     names = ",".join(member.name for member in access.members(fleet))
     tls = "tls=true&tlsCAFile=/etc/stronghold/tls/ca.pem&tlsCertificateKeyFile=/etc/stronghold/tls/client.pem"
     replica_set = fleet.vars["mongodb_cluster_name"]
     # a client that gives a dead server up soon, instead of after the driver's twenty seconds
     impatient = "connectTimeoutMS=2000&heartbeatFrequencyMS=1000"
     uri = f"mongodb://{access.ADMIN}:{quote(access.password(fleet))}@{names}/?replicaSet={replica_set}&{impatient}&{tls}"
-    ssh(fleet, host, f"rm -f {OUTPUT} {OUTPUT}.*")
+    ssh(fleet, host, f"rm -f {output} {output}.*")
     address = fleet.host(host).address
-    words = ["ssh", *ssh_options(fleet), f"root@{address}", f"{PYTHON} - '{uri}' {LIMIT} {OUTPUT}"]
-    account = Account()
+    words = ["ssh", *ssh_options(fleet), f"root@{address}", f"{PYTHON} - '{uri}' {option} {output}"]
     with subprocess.Popen(words, stdin=subprocess.PIPE, text=True) as process:
         assert process.stdin
-        process.stdin.write(SCRIPT.read_text())
+        process.stdin.write(script.read_text())
         process.stdin.close()
-        _await(fleet, host, f"{OUTPUT}.started", 60)
+        _await(fleet, host, f"{output}.started", 60)
         try:
-            yield account
+            yield
         finally:
-            ssh(fleet, host, f"touch {OUTPUT}.stop")
+            ssh(fleet, host, f"touch {output}.stop")
             process.wait(timeout=90)
-    result = json.loads(ssh(fleet, host, f"cat {OUTPUT}"))
-    account.acknowledged, account.errors = result["acknowledged"], result["errors"]
-    account.longest_gap = result["longest_gap"]
 
 
 def stored(fleet: Fleet) -> set[int]:

@@ -91,13 +91,13 @@ def converge(fleet: Fleet, *words: str, variables: dict[str, Any] | None = None)
     return result
 
 
-def run_and_kill(fleet: Fleet, task: str, delay: float, log: Path) -> bool:
-    """Run the site playbook and SIGKILL it, with all its workers, ``delay`` seconds after ``task`` began.
+def run_and_kill(fleet: Fleet, task: str, delay: float, log: Path, *, playbook: str = SITE, times: int = 1) -> bool:
+    """Run a playbook and SIGKILL it, with all its workers, ``delay`` seconds after ``task`` began for the time ``times``.
 
     Returns whether it was killed: False means that the task was never reached.
     """
     process = subprocess.Popen(
-        command(fleet),
+        command(fleet, playbook=playbook),
         env={**os.environ, "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -112,7 +112,8 @@ def run_and_kill(fleet: Fleet, task: str, delay: float, log: Path) -> bool:
         for line in process.stdout:
             copy.write(line)
             match = TASK.match(line)
-            if match and match[1] == task:
+            times -= bool(match and match[1] == task)
+            if times == 0:
                 time.sleep(delay)
                 _kill(process)
                 killed = True

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,10 +20,12 @@ from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Plan
+from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Instead, Plan
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset import restart
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.address import Address
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.config import Config
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.discovery import ask
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.rotation import Rotation, TlsFiles, suffices
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.rules import Refusal
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.server import PATIENCE, POLL, ReplicaSet, Snapshot
 from ansible_collections.stronghold.mongodb.plugins.module_utils._systemd import Systemd
@@ -31,7 +34,18 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._systemd import
 class Restart:
     """The decision and the deed for the server at ``login``; ``timeout`` in seconds, for each wait."""
 
-    def __init__(self, login: Login, unit: Systemd, record: Path | None, *, force: bool, timeout: int, check_mode: bool) -> None:
+    def __init__(
+        self,
+        login: Login,
+        unit: Systemd,
+        record: Path | None,
+        *,
+        force: bool,
+        timeout: int,
+        check_mode: bool,
+        rotates: TlsFiles | None = None,
+        only_expired: bool = False,
+    ) -> None:
         self._login = login
         self._unit = unit
         self._record = record
@@ -39,30 +53,94 @@ class Restart:
         self._timeout = timeout
         self._address = Address(login.host, login.port)
         self._check_mode = check_mode
+        self._rotation = Rotation(login, rotates, record) if rotates and record else None
+        self._only_expired = only_expired
+        self._expired = ""
         self.role = "down"
         self.reasons: list[str] = []
 
     def build(self, plan: Plan, replica_set: ReplicaSet) -> None:
         """Fill ``plan``; raises StrongholdError where the restart is refused."""
         if not self._unit.is_active():
+            if self._only_expired:
+                return
             self.reasons = [f"{self._unit.unit} is not running"]
             plan.add(f"start {self._unit.unit}", f"service {self._unit.unit}", "stopped", "running", self._start)
             return
         hello = self._hello()
         self.role = restart.role_of(hello)
-        self.reasons = self._drift() or (["it was asked for"] if self._force else [])
+        self.reasons = self._why()
         if not self.reasons:
             return
+        rotation = self._rotation
+        if rotation is None:
+            self._plan_restart(plan, replica_set, hello, self.reasons)
+            return
+        rotation.require_good_files(f"restart {self._unit.unit} or rotate its certificates")
+        if self._expired:
+            self._plan_mending(plan, replica_set)
+        elif self._needs_no_restart(rotation, hello):
+            why = "; ".join(self.reasons)
+            plan.add(
+                f"rotate certificates of {self._unit.unit}: {why}",
+                f"service {self._unit.unit}",
+                why,
+                "running with the certificates as they are",
+                partial(self._rotate, rotation, replica_set, hello),
+            )
+        else:
+            self._plan_restart(plan, replica_set, hello, self.reasons)
+
+    def _why(self) -> list[str]:
+        if self._expired or self._only_expired:
+            return [self._expired] if self._expired else []
+        return self._drift() or (["it was asked for"] if self._force else [])
+
+    def _needs_no_restart(self, rotation: Rotation, hello: Mapping[str, Any]) -> bool:
+        if self._force or not self._login.tls or self._record is None or self._unit.program_replaced():
+            return False
+        return suffices(restart.since_start(self._record) or {}, rotation.files, hello)
+
+    def _plan_restart(self, plan: Plan, replica_set: ReplicaSet, hello: Mapping[str, Any], reasons: Sequence[str]) -> None:
         if "setName" in hello:
             self._plan_handover(plan, replica_set)
-        why = "; ".join(self.reasons)
+        self._add_restart(plan, reasons, was_in_set="setName" in hello)
+
+    def _add_restart(self, plan: Plan, reasons: Sequence[str], *, was_in_set: bool) -> None:
+        why = "; ".join(reasons)
         plan.add(
             f"restart {self._unit.unit}: {why}",
             f"service {self._unit.unit}",
             why,
             "running with the files as they are",
-            partial(self._restart, "setName" in hello),
+            partial(self._restart, was_in_set),
         )
+
+    def _rotate(self, rotation: Rotation, replica_set: ReplicaSet, hello: Mapping[str, Any]) -> Instead | None:
+        """A server that does not take the files up, though they are good, is restarted."""
+        problem = rotation.carry_out()
+        if not problem:
+            return None
+        plan = Plan()
+        self._plan_restart(plan, replica_set, hello, [*self.reasons, problem])
+        plan.apply()
+        return Instead(tuple(plan.changes))
+
+    def _plan_mending(self, plan: Plan, replica_set: ReplicaSet) -> None:
+        """Nobody reaches it anew, but connections of old may still make it part of the majority: then that is kept."""
+        with suppress(StrongholdError):  # no other member answers: no majority is known that could be lost
+            replica_set.find(PATIENCE)
+        snapshot = replica_set.snapshot() if replica_set.sighting.in_set() else None
+        key = self._own_key(snapshot.config) if snapshot else None
+        if snapshot and key and key not in snapshot.unhealthy():
+            self._once_others_are_healthy(replica_set, key)
+        self._add_restart(plan, self.reasons, was_in_set=False)
+
+    def _own_key(self, config: Config) -> str | None:
+        """Its key in the set that others tell of: it can be asked itself for nothing."""
+        names = set(self._rotation.files.names) if self._rotation else set()
+        own = {Address(name, self._login.port).key for name in names}
+        return next((member.key for member in config.members if member.key in own), None)
 
     def _plan_handover(self, plan: Plan, replica_set: ReplicaSet) -> None:
         key = replica_set.find().peers[self._address.key].name.key
@@ -117,12 +195,17 @@ class Restart:
             time.sleep(POLL)
 
     def _hello(self) -> Mapping[str, Any]:
-        """Its answer, empty where nothing listens; raises StrongholdError where it listens but cannot be spoken to."""
+        """Its answer, empty where nothing listens; raises StrongholdError where it listens but cannot be spoken to.
+
+        Of a server whose certificate has expired, ``_expired`` tells so, and the answer is empty.
+        """
         if not self._listens():
             return {}
         peer = ask(self._login, self._address)
         if peer.error:
-            raise peer.error
+            self._expired = self._rotation.expired() if self._rotation and self._login.tls else ""
+            if not self._expired:
+                raise peer.error
         return peer.hello
 
     def _listens(self) -> bool:

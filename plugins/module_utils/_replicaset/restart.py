@@ -44,15 +44,20 @@ def reasons(record: Path | None) -> list[str]:
     """Why a running server is not what the files on this host ask for: sentences without final stop."""
     if record is None:
         return []
+    happened = since_start(record)
+    if happened is None:
+        return [f"{record} does not tell what the server was started with"]
+    return [f"{path} {what} since the server started" for path, what in happened.items()]
+
+
+def since_start(record: Path) -> dict[str, str] | None:
+    """Path -> what happened to it since the server started; None where the record does not tell what it was started with."""
     try:
         recorded = parse_record(record.read_text(encoding="utf-8", errors="surrogateescape")) if record.exists() else {}
-        if not recorded:
-            return [f"{record} does not tell what the server was started with"]
-        happened = drift(recorded, digests(recorded))
+        return drift(recorded, digests(recorded)) if recorded else None
     except OSError as error:
         reason = f"{error.filename} cannot be read ({error.strerror})"
         raise StrongholdError(platform.node(), "compare files with those of the server's start", reason, "run as root") from error
-    return [f"{path} {what} since the server started" for path, what in happened.items()]
 
 
 def digests(paths: Iterable[str]) -> dict[str, str | None]:
