@@ -8,7 +8,9 @@ Debian's package is unpacked beside the system, never installed: an installed fi
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -267,3 +269,14 @@ def test_many_entries_at_once_come_with_one_reload(net: Net) -> None:
     assert not net.stranger.connects("10.99.2.1")
     allow(net.db, name="app", sources=many, state="absent")
     assert net.db.sh("firewall-cmd --ipset=stronghold-mongodb-4 --get-entries").split() == ["10.99.1.2"]
+
+
+def test_the_watch_mends_what_others_did(net: Net) -> None:
+    allow(net.db, name="app", sources=["10.99.1.2"])
+    net.db.sh(f"rm {POLICY}; firewall-cmd --reload")
+    assert net.stranger.connects("10.99.2.1")
+    watched = "from ansible_collections.stronghold.mongodb.plugins.module_utils._program.allowlist import run; run({}, print)"
+    said = net.db.sh(f"PYTHONPATH={os.environ['ANSIBLE_COLLECTIONS_PATH']} {sys.executable} -c '{watched}'")
+    assert f"write {POLICY}" in said
+    assert not net.stranger.connects("10.99.2.1")
+    assert net.client.connects("10.99.1.1")

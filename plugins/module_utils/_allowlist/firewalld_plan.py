@@ -71,8 +71,8 @@ class FirewalldAllowlist(Allowlist):
         self.listing = Listing(known.ports) if known and not self._loaded.alterations else None
 
     def plan_watch(self) -> Plan:
-        """As for nftables; firewalld's own files are put back as well."""
-        if self.boot.declaration is None:
+        """As for nftables; firewalld's own files are put back as well, unless a trial is under way, which that would end."""
+        if self.boot.declaration is None or self.trial.former() is not None:
             return super().plan_watch()
         plan, _told = self.plan(Request({}))
         return plan
