@@ -80,6 +80,7 @@ def test_the_authority_is_replaced_though_it_is_killed_in_every_phase(
         assert ssh(fleet, host.name, "cat /etc/stronghold/tls/ca.pem").encode() == (folder / "ca.pem").read_bytes()
     assert processes(fleet) == running
     assert account.errors == []
+    (fleet.home / "operator-ca.pem").unlink()
     access.issue_operator(fleet)
     assert set(account.acknowledged) <= load.stored(fleet)
     assert playbook.converge(fleet).changed == {host.name: 0 for host in fleet.hosts}
