@@ -73,11 +73,6 @@ options:
     type: list
     elements: str
     default: []
-  only_expired:
-    description:
-      - Do nothing but restart a server that nobody can connect to because its certificate has expired. Needs O(rotates).
-    type: bool
-    default: false
   force:
     description:
       - Restart in any case.
@@ -211,13 +206,10 @@ def main() -> None:
             "log_path": {"type": "path"},
             "rotates": {"type": "dict", "options": _ROTATES},
             "members": {"type": "list", "elements": "str", "default": []},
-            "only_expired": {"type": "bool", "default": False},
             "force": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 120},
         },
-        mutually_exclusive=[("only_expired", "force")],
         required_by={"rotates": ["started_with"]},
-        required_if=[("only_expired", True, ["rotates"])],
         supports_check_mode=True,
     )
     require_pymongo(module)
@@ -233,7 +225,6 @@ def main() -> None:
             timeout=timeout,
             check_mode=module.check_mode,
             rotates=rotates,
-            only_expired=module.params["only_expired"],
         )
         plan = Plan()
         restart.build(plan, replica_set)

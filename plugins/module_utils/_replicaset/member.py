@@ -44,7 +44,6 @@ class Restart:
         timeout: int,
         check_mode: bool,
         rotates: TlsFiles | None = None,
-        only_expired: bool = False,
     ) -> None:
         self._login = login
         self._unit = unit
@@ -54,7 +53,6 @@ class Restart:
         self._address = Address(login.host, login.port)
         self._check_mode = check_mode
         self._rotation = Rotation(login, rotates, record) if rotates and record else None
-        self._only_expired = only_expired
         self._expired = ""
         self.role = "down"
         self.reasons: list[str] = []
@@ -62,8 +60,6 @@ class Restart:
     def build(self, plan: Plan, replica_set: ReplicaSet) -> None:
         """Fill ``plan``; raises StrongholdError where the restart is refused."""
         if not self._unit.is_active():
-            if self._only_expired:
-                return
             self.reasons = [f"{self._unit.unit} is not running"]
             plan.add(f"start {self._unit.unit}", f"service {self._unit.unit}", "stopped", "running", self._start)
             return
@@ -92,8 +88,8 @@ class Restart:
             self._plan_restart(plan, replica_set, hello, self.reasons)
 
     def _why(self) -> list[str]:
-        if self._expired or self._only_expired:
-            return [self._expired] if self._expired else []
+        if self._expired:
+            return [self._expired]
         return self._drift() or (["it was asked for"] if self._force else [])
 
     def _needs_no_restart(self, rotation: Rotation, hello: Mapping[str, Any]) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ctypes
 import grp
+import hashlib
 import importlib.util
 import json
 import os
@@ -25,17 +26,20 @@ from pathlib import Path
 
 THP = "/sys/kernel/mm/transparent_hugepage/"
 TIME_UNITS = ("chrony", "chronyd", "systemd-timesyncd", "ntpd", "ntp", "ntpsec", "openntpd")
-SHOWN_UNITS = ("stronghold-firewall.service", "firewalld.service", "mongod.service")
+SHOWN_UNITS = ("stronghold-firewall.service", "stronghold-allowlist.timer", "firewalld.service", "mongod.service")
 MANAGED_FILES = (
     "etc/hosts",
     "etc/sysctl.d/60-stronghold-mongodb.conf",
+    "etc/stronghold/allowlist.json",
     "etc/systemd/system/stronghold-*.service",
+    "etc/systemd/system/stronghold-*.timer",
     "etc/systemd/system/mongod.service.d/*.conf",
     "etc/apt/keyrings/mongodb-org-*.asc",
     "etc/apt/sources.list.d/mongodb-org-*.sources",
     "etc/pki/rpm-gpg/RPM-GPG-KEY-mongodb-org-*",
     "etc/yum.repos.d/mongodb-org-*.repo",
 )
+PROGRAM = Path("/opt/stronghold/bin/stronghold")
 THP_LINK = "/etc/systemd/system/basic.target.wants/stronghold-mongodb-thp.service"
 SHOW = ("systemctl", "show", "--property=Id,ActiveState,UnitFileState,NeedDaemonReload")
 DPKG = ("dpkg-query", "-W", "-f", "${Package}\t${Version}\t${db:Status-Want}\t${db:Status-Status}\n", "mongodb-*")
@@ -90,6 +94,16 @@ def managed_files():
         content = path.read_text(encoding="utf-8", errors="replace")
         found[str(path)] = {"content": content, "mode": format(state.st_mode & 0o7777, "04o"), "uid": state.st_uid}
     return found
+
+
+def program():
+    """SHA-256, mode and owner of the program that runs here by itself, or None."""
+    try:
+        state = PROGRAM.stat()
+        digest = hashlib.sha256(PROGRAM.read_bytes()).hexdigest()
+    except OSError:
+        return None
+    return {"sha256": digest, "mode": format(state.st_mode & 0o7777, "04o"), "uid": state.st_uid}
 
 
 def existing(path):
@@ -208,6 +222,7 @@ def survey(wanted):
         "thp": {name: kernel_file(THP + name) for name in ("enabled", "defrag", "khugepaged/max_ptes_none")},
         "sysctls": {name: kernel_file("/proc/sys/" + name.replace(".", "/")) for name in wanted["sysctls"]},
         "files": managed_files(),
+        "program": program(),
         "thp_unit_enabled": Path(THP_LINK).is_symlink(),
         "units": shown_units(shown),
         "packages": installed(packages),

@@ -19,6 +19,7 @@ from pymongo.errors import PyMongoError
 from scenario import playbook
 from testinfra.host import Host
 
+from ansible_collections.stronghold.mongodb.plugins.filter.program import program_digest
 from lab import access
 from lab import fleet as fleets
 from lab.fleet import Fleet
@@ -64,6 +65,11 @@ def until(reached: Callable[[], bool], limit: float) -> bool:
 
 def journal(hosts: dict[str, Host], since: int) -> str:
     return hosts[WALL].check_output(f"journalctl -t stronghold-allowlist -o cat --no-pager --since @{since}")
+
+
+def test_the_watch_is_known_by_its_digest(hosts: dict[str, Host]) -> None:
+    """By which a run sees at the controller that it is there already."""
+    assert hosts[WALL].file("/opt/stronghold/bin/stronghold").sha256sum == program_digest("/opt/stronghold/venv/bin/python")
 
 
 def test_only_who_is_declared_connects(fleet: Fleet, hosts: dict[str, Host], allow: Allow) -> None:
