@@ -45,6 +45,10 @@ _TYPE = {4: "ipv4_addr", 6: "ipv6_addr"}
 _MANAGEMENT = {4: "_management_4", 6: "_management_6"}
 _MANAGEMENT_PORTS = "_management_ports"
 
+# By number, because a minimal system has no /etc/protocols; nft lists them by name where there is one.
+ICMP, ICMP_6 = 1, 58
+_NUMBERED = {"icmp": ICMP, "ipv6-icmp": ICMP_6}
+
 # The chains that name the groups.
 _JUDGES = ("judge", "count")
 
@@ -327,7 +331,7 @@ def _rules(groups: Iterable[str], management: Management | None) -> dict[str, li
         "input": [_rule(ours, _jump("count"))],
     }
     if management:
-        open_to_all = [_state("established"), _state("related"), _protocol("icmp"), _protocol("ipv6-icmp"), _dhcp(68), _dhcp(546)]
+        open_to_all = [_state("established"), _state("related"), _protocol(ICMP), _protocol(ICMP_6), _dhcp(68), _dhcp(546)]
         ssh: Rule = (
             f"tcp dport @{_MANAGEMENT_PORTS}",
             [_match({"payload": {"protocol": "tcp", "field": "dport"}}, f"@{_MANAGEMENT_PORTS}")],
@@ -343,8 +347,8 @@ def _state(state: str) -> Rule:
     return f"ct state {state}", [{"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": state}}]
 
 
-def _protocol(name: str) -> Rule:
-    return f"meta l4proto {name}", [_match({"meta": {"key": "l4proto"}}, name)]
+def _protocol(number: int) -> Rule:
+    return f"meta l4proto {number}", [_match({"meta": {"key": "l4proto"}}, number)]
 
 
 def _dhcp(port: int) -> Rule:
@@ -430,7 +434,9 @@ def _plain(value: Any) -> Any:
             else _plain(inner)
             for key, inner in value.items()
         }
-    return [_plain(inner) for inner in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return _NUMBERED.get(value, value) if isinstance(value, str) else value
 
 
 def _interval(version: int, element: Any) -> Interval:

@@ -71,7 +71,7 @@ def _source(name: str) -> str:
     if source is None:
         reason, remedy = f"the source of {name} is not at hand", "install the collection with its sources"
         raise StrongholdError(platform.node(), "build the program", reason, remedy)
-    return str(source)
+    return source.decode() if isinstance(source, bytes) else str(source)  # bytes from Ansible's own loader, at the controller
 
 
 def _archive(files: Mapping[str, str]) -> bytes:
