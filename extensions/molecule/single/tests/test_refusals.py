@@ -31,7 +31,7 @@ find /etc /opt -xdev -printf '%p %M %u %l\\n' | grep -v __pycache__ | sort
 find /etc -xdev -type f -print0 | sort -z | xargs -0 sha256sum
 dpkg-query -W -f '${Package} ${Version} ${db:Status-Abbrev}\\n'
 systemctl show mongod -P ExecMainStartTimestampMonotonic
-nft list ruleset 2>/dev/null || true
+nft --stateless list ruleset 2>/dev/null || true
 """
 
 
