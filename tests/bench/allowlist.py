@@ -102,9 +102,10 @@ def loop(host: namespaces.Host, count: int, scratch: Path) -> tuple[float, float
     variables = {"sources": sources(count), "ansible_python_interpreter": sys.executable}
     book.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "vars": variables, "tasks": [task]}]))
     words = [*host.within, "ansible-playbook", "-i", "localhost,", "-c", "local", str(book)]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
     def run() -> None:
-        done = subprocess.run(words, capture_output=True, text=True, check=False, env={**os.environ, "ANSIBLE_NOCOLOR": "1"})
+        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, env=environment)
         if done.returncode:
             raise LabError(f"the play failed:\n{done.stdout[-4000:]}")
 
@@ -139,7 +140,7 @@ def main() -> None:
     facts = machine.describe()
     machine.warn_if_busy()
     measured = []
-    with TemporaryDirectory() as scratch, namespaces.world(Path(scratch)) as net:
+    with TemporaryDirectory() as scratch, TemporaryDirectory() as overlay, namespaces.world(Path(overlay)) as net:
         for count in COUNTS:
             progress(f"{count:,} ranges")
             looped = loop(net.db, count, Path(scratch)) if count == LOOP_COUNT else None
