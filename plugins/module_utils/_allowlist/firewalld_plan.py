@@ -9,9 +9,9 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils import _files
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist import connections, firewalld
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.declaration import Declaration, Request
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.firewalld_bus import (
@@ -102,19 +102,7 @@ class FirewalldAllowlist(Allowlist):
         if not before and not after:
             before, after = (held or "").splitlines(), content.splitlines()
         summary = f"write {path}: {'; '.join(reasons) or 'not as declared'}"
-        plan.add(summary, str(path), before, after, lambda: self._write(path, content))
-
-    def _write(self, path: Path, content: str) -> None:
-        try:
-            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            _files.write(path, content.encode(), _MODE)
-        except OSError as error:
-            raise StrongholdError(
-                self.host,
-                f"write {path}",
-                f"of the error '{error.strerror or error}'",
-                "check the free space and the permissions there, and run the task with become: true",
-            ) from error
+        plan.add(summary, str(path), before, after, partial(Store(self.host, path, _MODE).write, content))
 
     def _difference(
         self, plan: Plan, wanted: Declaration, ranges: Mapping[str, Ranges], persist: bool

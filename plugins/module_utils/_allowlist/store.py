@@ -22,10 +22,10 @@ _MODE = 0o600
 
 
 class Store:
-    """``path`` with mode 0600, owned by root; ``host`` names the machine in errors."""
+    """``path`` with ``mode``, owned by root; ``host`` names the machine in errors."""
 
-    def __init__(self, host: str, path: Path = RULES) -> None:
-        self.host, self.path = host, path
+    def __init__(self, host: str, path: Path = RULES, mode: int = _MODE) -> None:
+        self.host, self.path, self._mode = host, path, mode
 
     def content(self) -> str | None:
         """The file's text; None when there is none. Bytes that are not UTF-8 are replaced. Raises StrongholdError."""
@@ -42,13 +42,13 @@ class Store:
             status = self.path.stat()
         except OSError:
             return False
-        return status.st_uid != 0 or status.st_mode & 0o7777 != _MODE
+        return status.st_uid != 0 or status.st_mode & 0o7777 != self._mode
 
     def write(self, content: str) -> None:
         """Replace the file; callers hold ``alone``; a reader sees the old text or the new one. Raises StrongholdError."""
         try:
             self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            _files.write(self.path, content.encode(), _MODE)
+            _files.write(self.path, content.encode(), self._mode)
         except OSError as error:
             raise self._failed("write", error) from error
 
