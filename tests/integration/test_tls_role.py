@@ -41,7 +41,7 @@ class Cluster:
             "mongodb_cluster_python": sys.executable,
             "mongodb_cluster_service_user": "root",
         }
-        hosts: dict[str, Any] = {"hosts": dict.fromkeys(self.hosts, {"mongodb_cluster_address": ADDRESS})}
+        hosts: dict[str, Any] = {"hosts": {host: {"mongodb_cluster_address": ADDRESS} for host in self.hosts}}
         inventory = {"all": {"vars": variables, "children": {"mongodb": hosts}}}
         (self.home / "hosts.json").write_text(json.dumps(inventory))
         for name, role in (("site", {}), ("replace", {"tasks_from": "replace"}), ("replaced", {"tasks_from": "replaced"})):
@@ -224,7 +224,7 @@ def test_a_company_s_authority_by_requests_and_answers(tmp_path: Path) -> None:
     assert f"have {folder}/db-a-member.csr signed." in due
     quiet = cluster.good(**near)
     assert counts(quiet) == ["0", "0"], quiet
-    renamed = cluster.run(**declared, mongodb_tls_extra_names=["further"])
+    renamed = cluster.run(**near, mongodb_tls_extra_names=["further"])
     assert "db-a: could not go on because" in renamed, "a name that is lacking is not left lacking"
     assert (tmp_path / "db-a" / "member.pem").read_bytes() == served
     for name in requests[:2]:
