@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from integration.harness import ROOT
 from integration.tls_site import BIN, MEMBER_USAGES, Company, openssl
 
@@ -85,16 +86,27 @@ def counts(output: str, word: str = "changed") -> list[str]:
     return re.findall(rf"{word}=(\d+)", output.partition("PLAY RECAP")[2])
 
 
+def shown(title: str) -> dict[str, Any]:
+    """The variables of the first block below a title of the guide, as they stand there."""
+    text = (ROOT / "docs" / "tls.md").read_text().partition(f"\n### {title}\n")[2]
+    found: dict[str, Any] = yaml.safe_load(text.partition("```yaml\n")[2].partition("```")[0])
+    return found
+
+
 @pytest.fixture
 def cluster(tmp_path: Path) -> Cluster:
     return Cluster(tmp_path)
 
 
-PERMITTED = {"mongodb_tls_permitted_names": ["db-a", "192.0.2.0/24"]}
-
-
 def test_two_levels_with_limits_and_revocation(cluster: Cluster) -> None:
-    declared: dict[str, Any] = {**PERMITTED, "mongodb_tls_intermediate": True, "mongodb_tls_revocation": True}
+    declared = {
+        **shown("An authority of two levels, or of few names"),
+        **shown("Refuse a certificate that was stolen"),
+        "mongodb_cluster_host": "{{ inventory_hostname }}.example.com",
+    }
+    stolen = cluster.home / "certificates" / "alice.pem"
+    stolen.parent.mkdir()
+    stolen.write_text(Company(cluster.home / "elsewhere").path("root.crt").read_text())
     cluster.good(**declared)
     again = cluster.run(**declared)
     assert set(counts(again)) == {"0"}, again
@@ -188,10 +200,10 @@ def answer(cluster: Cluster, company: Company, name: str, days: int = 365) -> No
 
 def test_a_company_s_authority_by_requests_and_answers(tmp_path: Path) -> None:
     cluster, company = Cluster(tmp_path, ("db-a", "db-b")), Company(tmp_path / "company")
-    declared: dict[str, Any] = {
-        "mongodb_tls_trusted": company.path("root.crt").read_text(),
-        "mongodb_tls_chain": company.path("between.crt").read_text(),
-    }
+    declared = shown("Certificates by the company's authority")
+    assert set(declared) == {"mongodb_tls_trusted", "mongodb_tls_chain"}
+    lists = "".join(company.revocation_list(name) for name in ("between", "root"))
+    declared.update(mongodb_tls_revocation=True, mongodb_tls_crl=lists)
     requests = [f"{host}-{kind}" for host in cluster.hosts for kind in ("member", "client")]
     cluster.good("site", "--check", "--diff", **declared)
     assert not cluster.secrets.joinpath("requests").exists()

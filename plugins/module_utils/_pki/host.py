@@ -134,7 +134,7 @@ class Host:
             elif self.trusted:
                 self._refuse_lists(path, ["there is none"])
             return
-        everyone = [*self.trusted, *self.also, *self.issuers]
+        everyone = [*self.trusted, *self.also, *self.chain, *self.issuers]
         reasons = revocation.problems(self.lists, [*self.issuers, *self.also], everyone, self.now)
         if reasons:
             self._refuse_lists(path, reasons)
