@@ -180,7 +180,7 @@ options:
     description:
       - File on the host that receives the revocation lists, readable by all, for C(net.tls.CRLFile) of mongod.
       - A list that would shut everybody out is refused before anything is changed; so is one without a revocation that the
-        host knows already. Unset means that a file which is there stays.
+        host knows already, and with O(trusted) one that is older than the host's. Unset means that a file which is there stays.
     type: path
   crl:
     description:

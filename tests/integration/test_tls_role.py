@@ -270,7 +270,6 @@ def test_a_company_s_files_and_what_does_not_go_together(cluster: Cluster) -> No
     assert not cluster.secrets.joinpath("requests").exists()
     revoked = {**declared, "mongodb_tls_crl": company.revocation_list("between", "db-a") + company.revocation_list("root")}
     assert "because it is revoked; correct that" in cluster.run(**revoked)
-
     before = cluster.files()
     for variables, reason in (
         ({"mongodb_tls_revoked": ["AB"]}, "no server looks at it without mongodb_tls_revocation: true"),

@@ -138,7 +138,10 @@ class Host:
         reasons = revocation.problems(self.lists, [*self.issuers, *self.also], everyone, self.now)
         if reasons:
             self._refuse_lists(path, reasons)
-        forgotten = revocation.forgotten(present, self.lists)
+        old = revocation.older(present, self.lists) if self.external else []
+        if old:
+            self._refuse_lists(path, old, "bring the newest")
+        forgotten = [] if self.external else revocation.forgotten(present, self.lists)
         if forgotten:
             numbers = ", ".join(map(describe.hexadecimal, forgotten))
             reasons = [f"certificates that this host knows as revoked would come in again, serials {numbers}"]

@@ -104,6 +104,18 @@ def forgotten(present: Iterable[x509.CertificateRevocationList], wanted: Iterabl
     return sorted({serial for item in present for serial in serials(item) - after.get(_issuer(item), serials(item))})
 
 
+def older(present: Sequence[x509.CertificateRevocationList], wanted: Iterable[x509.CertificateRevocationList]) -> list[str]:
+    """Which of ``wanted`` were made before the ones in ``present``, as clauses.
+
+    This is how a list from elsewhere is told to be an old one: its issuer may drop what has expired.
+    """
+    return [
+        f"the revocation list of {rfc2253(item.issuer)} of {moment(currency(item)[0])} is older than the one on this host"
+        for item in wanted
+        if any(_issuer(item) == _issuer(other) and currency(item)[0] < currency(other)[0] for other in present)
+    ]
+
+
 def for_list(lists: Iterable[x509.CertificateRevocationList]) -> list[str]:
     """One line per list and per revoked serial, for diffs."""
     lines = []
