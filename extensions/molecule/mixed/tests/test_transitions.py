@@ -95,7 +95,7 @@ def test_certificates_alone(fleet: Fleet, tmp_path: Path) -> None:
     for host in access.members(fleet):
         assert ssh(fleet, host.name, "ls /etc/stronghold").split().count("keyfile") == 0
         holder = access.client(fleet, host, log_in=False, username="__system", password=key, authSource="local")
-        with holder as client, pytest.raises(OperationFailure, match="not enabled|Authentication failed"):
+        with holder as client, pytest.raises(OperationFailure, match=r"not enabled|Authentication failed"):
             client.admin.command("replSetGetConfig")
 
 
