@@ -44,9 +44,9 @@ options:
         required: true
       kind:
         description:
-          - What it has to be fit for. V(member) serves and connects, the others only connect.
+          - What it has to be fit for. V(member) serves and connects, V(client) and V(backup) only connect, V(issuer) signs them.
         type: str
-        choices: [member, client, backup]
+        choices: [member, client, backup, issuer]
         default: member
       names:
         description:

@@ -164,6 +164,21 @@ class Permitted:
         return any(name == domain or name.endswith(f".{domain}") for domain in self.domains)
 
 
+def vouching(subjects: Iterable[Subject], names: Iterable[str]) -> x509.NameConstraints:
+    """For an authority that may issue certificates of these subjects and names alone.
+
+    For whichever kind has none, everything is excluded, which name constraints otherwise leave open.
+    """
+    names = list(names)
+    addresses = [x509.IPAddress(ipaddress.ip_network(name)) for name in names if _is_address(name)]
+    domains = [x509.DNSName(name) for name in names if not _is_address(name)]
+    everywhere = [x509.IPAddress(ipaddress.ip_network(network)) for network in ("0.0.0.0/0", "::/0")]
+    return x509.NameConstraints(
+        [*(x509.DirectoryName(subject.to_name()) for subject in subjects), *domains, *addresses],
+        [*([] if domains else [x509.DNSName("")]), *([] if addresses else everywhere)] or None,
+    )
+
+
 def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)
