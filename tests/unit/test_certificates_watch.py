@@ -40,8 +40,8 @@ def sentence(subject: certificates.Subject) -> str:
 
 def test_settings_are_completed() -> None:
     found = certificates.accepted(GOOD, "db-a")
-    assert found["certificates"] == [{"path": PATH, "kind": "member", "names": []}]
-    assert found["servers"] == [{"host": "localhost", "port": 27017, "path": PATH, "certificate_key_file": None}]
+    assert found["certificates"] == [{"path": PATH, "kind": "member", "names": (), "days": 365}]
+    assert found["servers"] == [{"host": "localhost", "port": 27017, "path": PATH, "certificate_key_file": None, "record": None}]
     assert (found["renew_before"], found["timeout"], found["crl_file"], found["metrics_file"]) == ("third", 10, None, None)
 
 
@@ -50,6 +50,7 @@ def test_settings_are_completed() -> None:
     [
         ({"colour": "blue"}, "it knows no colour"),
         ({"certificates": [{}], "servers": []}, "a certificate has no path"),
+        ({"certificates": [{"path": PATH}, *({"path": f"/{n}.pem", "kind": "issuer"} for n in "ab")]}, "more than one issuer"),
         ({"servers": [{"path": PATH}]}, "a server has no host"),
         ({"servers": [{"host": "localhost", "path": "/other.pem"}]}, "the path of a server is that of no certificate"),
     ],

@@ -125,7 +125,7 @@ def _identity(certificate: x509.Certificate, wanted: Wanted) -> Iterable[str]:
 
 
 def _usages(certificate: x509.Certificate, wanted: Wanted) -> Iterable[str]:
-    constraints = [("name constraints", item, False) for item in wanted.named() if wanted.kind == "issuer"]
+    constraints = [("limit of names", item, False) for item in wanted.named() if wanted.kind == "issuer"]
     for name, extension, critical in [*usages(wanted.kind, wanted.key_type), *constraints]:
         try:
             found = certificate.extensions.get_extension_for_class(type(extension))

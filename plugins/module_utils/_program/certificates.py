@@ -5,6 +5,7 @@
 """``stronghold certificates``: says in time which certificate is near its end, faulty, or not the one that the server presents.
 
 Run once a day. One line for each thing that it looked at, one failure for each that needs somebody, and metrics where asked for.
+With an issuer on the host it renews what that issuer vouches for, and has the server take it up.
 
 PRIVATE to the collection.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -26,11 +27,14 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaratio
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.look import Look
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import KINDS
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program import metrics
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program.renewal import ISSUER, Renewal
 
 # Seconds in which a server may present something older than its file: the other hosts of a run have their turn first.
 GRACE = 3600
 _REQUIRED = ("ca_file", "certificates")
 _OPTIONAL: Mapping[str, Any] = {"crl_file": None, "servers": (), "renew_before": THIRD, "timeout": 10, "metrics_file": None}
+_OF_CERTIFICATE: Mapping[str, Any] = {"kind": KINDS[0], "names": (), "days": 365}
+_OF_SERVER: Mapping[str, Any] = {"port": 27017, "certificate_key_file": None, "record": None}
 RENEW = "run the playbook stronghold.mongodb.site"
 REPLACE = "replace it, an authority of this collection by the playbook stronghold.mongodb.replace_authority"
 
@@ -64,8 +68,10 @@ def run(settings: Mapping[str, Any], tell: Callable[[str], object]) -> list[Stro
     problem = library.problem()
     if problem:
         raise StrongholdError(host, "look at certificates", problem, "apply stronghold.mongodb.mongodb_host")
+    issues = any(entry["kind"] == ISSUER for entry in settings["certificates"])
+    failures = _kept_up(settings, tell) if issues else []
     look = Look(settings, host)
-    subjects, failures = _found(look, settings)
+    subjects = _found(look, settings, failures)
     owners = {subject.labels["path"]: subject for subject in subjects}
     for entry in settings["servers"]:
         if entry["path"] not in owners:
@@ -92,26 +98,52 @@ def run(settings: Mapping[str, Any], tell: Callable[[str], object]) -> list[Stro
 
 
 def accepted(settings: Mapping[str, Any], host: str) -> dict[str, Any]:
-    """Complete settings: the options of ``mongodb_tls_info`` and ``metrics_file``. A server needs the path of a certificate."""
+    """Complete settings, which are the options of ``mongodb_tls_info`` with these differences.
+
+    There may be a ``metrics_file``. A certificate has ``days``, its life where an issuer on the host, at most one, renews it.
+    A server needs the path of a certificate, and has a ``record`` (of ``Rotation``) where it is to take up what was renewed.
+    """
     given = {**_OPTIONAL, **settings}
     reasons = [f"{name} is missing" for name in _REQUIRED if name not in given]
     reasons += [f"it knows no {name}" for name in sorted(set(given) - {*_REQUIRED, *_OPTIONAL})]
     if not reasons:
-        given["certificates"] = [{"kind": KINDS[0], "names": [], **entry} for entry in given["certificates"]]
-        given["servers"] = [{"port": 27017, "certificate_key_file": None, **entry} for entry in given["servers"]]
-        reasons += ["a certificate has no path" for entry in given["certificates"] if "path" not in entry]
-        paths = {entry.get("path") for entry in given["certificates"]}
-        reasons += ["a server has no host" for entry in given["servers"] if "host" not in entry]
-        reasons += [
-            "the path of a server is that of no certificate" for entry in given["servers"] if entry.get("path") not in paths
-        ]
+        given["certificates"] = [{**_OF_CERTIFICATE, **entry} for entry in given["certificates"]]
+        given["servers"] = [{**_OF_SERVER, **entry} for entry in given["servers"]]
+        reasons += list(_incomplete(given["certificates"], given["servers"]))
     if reasons:
         raise StrongholdError(host, "accept the settings of the command certificates", "; ".join(reasons), "correct them")
     return given
 
 
-def _found(look: Look, settings: Mapping[str, Any]) -> tuple[list[Subject], list[StrongholdError]]:
-    subjects, failures = [], []
+def _incomplete(certificates: Sequence[Mapping[str, Any]], servers: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    paths = [entry["path"] for entry in certificates if "path" in entry]
+    if len(paths) < len(certificates):
+        yield "a certificate has no path"
+    if len([entry for entry in certificates if entry["kind"] == ISSUER]) > 1:
+        yield "there is more than one issuer"
+    if not all("host" in entry for entry in servers):
+        yield "a server has no host"
+    if not all(entry.get("path") in paths for entry in servers):
+        yield "the path of a server is that of no certificate"
+
+
+def _kept_up(settings: Mapping[str, Any], tell: Callable[[str], object]) -> list[StrongholdError]:
+    """Renew by the issuer on this host, have servers take up what is new, and return what failed."""
+    renewal = Renewal(settings, tell)
+    failures = renewal.certificates()
+    look = Look(settings, platform.node())
+    for entry in settings["servers"]:
+        with suppress(StrongholdError):  # which is told when all is looked at
+            server = look.server(entry)
+            due = renewal.is_own(entry["path"]) or _age(entry["path"]) >= GRACE
+            if entry["record"] and server["presented"] and not server["matches_file"] and due:
+                failures += renewal.rotate(entry)
+    return failures
+
+
+def _found(look: Look, settings: Mapping[str, Any], failures: list[StrongholdError]) -> list[Subject]:
+    """What cannot be looked at is added to ``failures``."""
+    subjects = []
     for entry in settings["certificates"]:
         try:
             subjects.append(of_certificate(look.certificate(entry)))
@@ -124,7 +156,7 @@ def _found(look: Look, settings: Mapping[str, Any]) -> tuple[list[Subject], list
         Subject(item["path"], {"path": item["path"], "kind": kinds[item["path"]]}, problems=item["problems"])
         for item in look.trust_files
     ]
-    return subjects, failures
+    return subjects
 
 
 def of_certificate(item: Mapping[str, Any]) -> Subject:
