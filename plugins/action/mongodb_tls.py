@@ -65,8 +65,9 @@ class ActionModule(ActionBase):
                     CONTROLLER, "sign certificates", "mode private needs authority", "give it, or leave out mode"
                 )
             return self._on_host(dict(self._task.args), task_vars)
-        folder = self._folder(params["authority"])
-        signer = self._signer(folder, params["authority"])
+        room = int(any(item.kind == "issuer" for item in wanted))
+        folder = self._folder(params["authority"], room)
+        signer = self._signer(folder, params["authority"], room)
         now = datetime.now(timezone.utc)
         before = signer.certificate()
         prepared = self._prepare(folder, signer, params, now)
@@ -190,7 +191,8 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
         return result
 
-    def _folder(self, options: dict[str, Any]) -> AuthorityFolder:
+    def _folder(self, options: dict[str, Any], room: int) -> AuthorityFolder:
+        """``room`` is the number of levels of issuers below those on the controller."""
         passphrase_file = options["passphrase_file"]
         try:
             permitted = Permitted.parse(options["permitted_names"])
@@ -203,11 +205,11 @@ class ActionModule(ActionBase):
             passphrase_file=Path(self._loader.path_dwim(passphrase_file)) if passphrase_file else None,
             days=options["days"],
             key_type=options["key_type"],
-            path_length=1 if options["intermediate"] else 0,
+            path_length=room + (1 if options["intermediate"] else 0),
             permitted=permitted,
         )
 
-    def _signer(self, folder: AuthorityFolder, options: dict[str, Any]) -> AuthorityFolder:
+    def _signer(self, folder: AuthorityFolder, options: dict[str, Any], room: int) -> AuthorityFolder:
         """The authority itself, or its intermediate."""
         intermediate = options["intermediate"]
         if not intermediate:
@@ -223,7 +225,7 @@ class ActionModule(ActionBase):
             self._beside(folder, intermediate["dir"]),
             subject=Subject(intermediate["common_name"], options["organization"]),
             days=intermediate["days"],
-            path_length=0,
+            path_length=room,
             signer=folder,
             **own,
         )

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program import installed
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.bundle import build
 
 
@@ -21,6 +22,10 @@ def program_digest(python: str) -> str:
         raise AnsibleFilterError(str(error)) from error
 
 
+def program_differs(survey: Mapping[str, Any], python: str, options: Mapping[str, Any]) -> bool:
+    return installed.differs(survey, program_digest(python), options)
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"program_digest": program_digest}
+        return {"program_differs": program_differs, "program_digest": program_digest}

@@ -28,8 +28,17 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._program import
 Settings = Mapping[str, Any]
 Command = Callable[[Settings, Callable[[str], object]], Sequence[StrongholdError]]
 
+
+def _certificates(settings: Settings, tell: Callable[[str], object]) -> Sequence[StrongholdError]:
+    from ansible_collections.stronghold.mongodb.plugins.module_utils._program import (  # noqa: PLC0415
+        certificates,  # not for those that run twice a minute, which need none of what it imports
+    )
+
+    return certificates.run(settings, tell)
+
+
 # Each is called with its settings and a function that tells a line, and returns what failed while the rest was done.
-COMMANDS: Mapping[str, Command] = {"allowlist": allowlist.run, "expiry": expiry.run}
+COMMANDS: Mapping[str, Command] = {"allowlist": allowlist.run, "certificates": _certificates, "expiry": expiry.run}
 CONNECTING = frozenset({"expiry"})  # those that log in to a server, for which they need PyMongo
 SETTINGS_DIRECTORY = "/etc/stronghold"
 

@@ -26,11 +26,18 @@ from pathlib import Path
 
 THP = "/sys/kernel/mm/transparent_hugepage/"
 TIME_UNITS = ("chrony", "chronyd", "systemd-timesyncd", "ntpd", "ntp", "ntpsec", "openntpd")
-SHOWN_UNITS = ("stronghold-firewall.service", "stronghold-allowlist.timer", "firewalld.service", "mongod.service")
+SHOWN_UNITS = (
+    "stronghold-firewall.service",
+    "stronghold-allowlist.timer",
+    "stronghold-certificates.timer",
+    "firewalld.service",
+    "mongod.service",
+)
 MANAGED_FILES = (
     "etc/hosts",
     "etc/sysctl.d/60-stronghold-mongodb.conf",
     "etc/stronghold/allowlist.json",
+    "etc/stronghold/certificates.json",
     "etc/systemd/system/stronghold-*.service",
     "etc/systemd/system/stronghold-*.timer",
     "etc/systemd/system/mongod.service.d/*.conf",
