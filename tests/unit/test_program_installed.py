@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login
+from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.installed import RUNNING, differs, settings_text
 
 LOGIN = Login(user="stronghold_expiry", password="secret")  # noqa: S106
