@@ -136,10 +136,16 @@ def mount(path):
     return dict(best, free_mb=room.f_bavail * room.f_frsize // MIB, read_ahead_sectors=int(ahead) * 2 if ahead else None)
 
 
-def configured(key):
-    """What the server of this host is configured with, or None."""
-    match = re.search(rf"^\s*{key}:\s*[\"']?([^\"'\s]+)", read("/etc/mongod.conf") or "", re.MULTILINE)
-    return match.group(1) if match else None
+def configured(wanted):
+    """What the server of this host is configured with at a path such as net.tls.mode, or None."""
+    above = []
+    for line in (read("/etc/mongod.conf") or "").splitlines():
+        match = re.match(r"( *)([\w.]+):\s*[\"']?([^\"'\s#]*)", line)
+        if match:
+            above = [(depth, name) for depth, name in above if depth < len(match[1])] + [(len(match[1]), match[2])]
+            if ".".join(name for _, name in above) == wanted:
+                return match[3] or None
+    return None
 
 
 def in_container():
@@ -215,8 +221,9 @@ def survey(wanted):
     swaps = (read("/proc/swaps") or "").splitlines()[1:]
     return {
         "container": in_container(),
-        "set_name": configured("replSetName"),
-        "cluster_auth": configured("clusterAuthMode"),
+        "set_name": configured("replication.replSetName"),
+        "cluster_auth": configured("security.clusterAuthMode"),
+        "tls_mode": configured("net.tls.mode"),
         "has_data": Path(wanted["path"], "WiredTiger").exists(),
         "systemd": Path("/run/systemd/system").is_dir(),
         "python": os.path.realpath(sys.executable),
