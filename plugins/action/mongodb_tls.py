@@ -65,9 +65,8 @@ class ActionModule(ActionBase):
                     CONTROLLER, "sign certificates", "mode private needs authority", "give it, or leave out mode"
                 )
             return self._on_host(dict(self._task.args), task_vars)
-        room = int(any(item.kind == "issuer" for item in wanted))
-        folder = self._folder(params["authority"], room)
-        signer = self._signer(folder, params["authority"], room)
+        folder = self._folder(params["authority"])
+        signer = self._signer(folder, params["authority"])
         now = datetime.now(timezone.utc)
         before = signer.certificate()
         prepared = self._prepare(folder, signer, params, now)
@@ -191,8 +190,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
         return result
 
-    def _folder(self, options: dict[str, Any], room: int) -> AuthorityFolder:
-        """``room`` is the number of levels of issuers below those on the controller."""
+    def _folder(self, options: dict[str, Any]) -> AuthorityFolder:
         passphrase_file = options["passphrase_file"]
         try:
             permitted = Permitted.parse(options["permitted_names"])
@@ -205,11 +203,11 @@ class ActionModule(ActionBase):
             passphrase_file=Path(self._loader.path_dwim(passphrase_file)) if passphrase_file else None,
             days=options["days"],
             key_type=options["key_type"],
-            path_length=room + (1 if options["intermediate"] else 0),
+            path_length=int(options["issuers"]) + (1 if options["intermediate"] else 0),
             permitted=permitted,
         )
 
-    def _signer(self, folder: AuthorityFolder, options: dict[str, Any], room: int) -> AuthorityFolder:
+    def _signer(self, folder: AuthorityFolder, options: dict[str, Any]) -> AuthorityFolder:
         """The authority itself, or its intermediate."""
         intermediate = options["intermediate"]
         if not intermediate:
@@ -225,7 +223,7 @@ class ActionModule(ActionBase):
             self._beside(folder, intermediate["dir"]),
             subject=Subject(intermediate["common_name"], options["organization"]),
             days=intermediate["days"],
-            path_length=room,
+            path_length=int(options["issuers"]),
             signer=folder,
             **own,
         )

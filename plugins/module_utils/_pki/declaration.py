@@ -47,6 +47,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
                 "days": {"type": "int", "default": 3650},
                 "key_type": {"type": "str", "choices": list(KEY_TYPES), "default": KEY_TYPES[0], "no_log": False},
                 "permitted_names": {"type": "list", "elements": "str", "default": []},
+                "issuers": {"type": "bool", "default": False},
                 "intermediate": {
                     "type": "dict",
                     "options": {

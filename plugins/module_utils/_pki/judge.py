@@ -133,7 +133,7 @@ def _usages(certificate: x509.Certificate, wanted: Wanted) -> Iterable[str]:
         except x509.ExtensionNotFound:
             fits = False
         if not fits:
-            yield f"its {name} is not that of a {wanted.kind} certificate"
+            yield f"its {name} is not that of {'an' if wanted.kind == 'issuer' else 'a'} {wanted.kind} certificate"
 
 
 def _lacking_usages(certificate: x509.Certificate, kind: str) -> Iterable[str]:

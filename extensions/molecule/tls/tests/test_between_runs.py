@@ -11,56 +11,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
-from scenario import playbook
+from scenario import playbook, watch
 from testinfra.host import Host
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import authority, pem
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject, alternative_names
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import make_key
-from lab import access
 from lab.fleet import Fleet
 
 MEMBER, BACKUP = "db-c", "app-a"
 HOSTS = ["db-a", "db-b", MEMBER, BACKUP]
-SERVICE = "stronghold-certificates.service"
 METRICS = "/var/lib/stronghold/metrics/mongodb_certificates.prom"
-MEMBER_FILE, CLIENT_FILE = "/etc/stronghold/tls/member.pem", "/etc/stronghold/tls/client.pem"
-
-
-def look(host: Host) -> tuple[bool, str]:
-    """Whether a run ends well, and what it says."""
-    begin = host.check_output("date +%s.%N")
-    done = host.run(f"systemctl start {SERVICE}")
-    said = host.check_output(f"journalctl -t stronghold-certificates -o cat --no-pager --since @{begin}")
-    failed = host.run(f"systemctl is-failed {SERVICE}").rc == 0
-    assert failed == (done.rc != 0)
-    return not failed, said
 
 
 def metrics(host: Host, name: str, path: str) -> list[str]:
     """Values as somebody without any right reads them."""
     text = host.check_output(f"setpriv --reuid=nobody --regid=nogroup --clear-groups cat {METRICS}")
     return re.findall(rf'^mongodb_certificate_{name}{{path="{path}",[^\n]*}} (\S+)$', text, re.MULTILINE)
-
-
-def certificate(host: Host, path: str) -> pem.Pair:
-    return pem.read_pair(host.file(path).content)
-
-
-def other(fleet: Fleet, present: pem.Pair, kind: str, begin: datetime) -> bytes:
-    """One like ``present``, by the same authority, that lives 30 days from ``begin``."""
-    now = datetime.now(timezone.utc)
-    passphrase = (access.secrets(fleet) / "authority-passphrase").read_text().strip()
-    folder = authority.AuthorityFolder(access.secrets(fleet) / "authority", Subject("unused"), passphrase=passphrase)
-    name, unit, organization = (item.value for item in reversed(list(present.certificate.subject)))
-    subject = Subject(str(name), str(organization), str(unit))
-    wanted = Wanted(Path("/unused"), kind, subject, alternative_names(present.certificate), days=30)
-    key = make_key(wanted.key_type)
-    return pem.write_pair(pem.Pair(authority.sign(folder.opened(now)[0], key.public_key(), wanted, begin), (), key))
 
 
 @contextmanager
@@ -91,11 +57,11 @@ def test_every_host_looks_each_day_and_at_boot(hosts: dict[str, Host], name: str
 @pytest.mark.parametrize("name", HOSTS)
 def test_good_certificates_are_a_line_each_and_metrics_for_all_to_read(hosts: dict[str, Host], name: str) -> None:
     host = hosts[name]
-    good, said = look(host)
+    good, said = watch.look(host)
     assert good, said
-    files = [CLIENT_FILE] if name == BACKUP else [MEMBER_FILE, CLIENT_FILE]
+    files = [watch.CLIENT] if name == BACKUP else [watch.MEMBER, watch.CLIENT]
     for path in files:
-        found = certificate(host, path).certificate
+        found = watch.certificate(host, path).certificate
         assert f"{path}: serial {found.serial_number:040X}, 364 days left" in said
         assert metrics(host, "not_after_seconds", path) == [f"{found.not_valid_after_utc.timestamp():.0f}"]
         assert metrics(host, "near_end", path) == ["0"]
@@ -106,31 +72,31 @@ def test_good_certificates_are_a_line_each_and_metrics_for_all_to_read(hosts: di
 
 def test_a_server_that_does_not_present_its_file_is_told_of(fleet: Fleet, hosts: dict[str, Host]) -> None:
     host = hosts[MEMBER]
-    serial = certificate(host, MEMBER_FILE).certificate.serial_number
-    new = other(fleet, certificate(host, MEMBER_FILE), "member", datetime.now(timezone.utc))
+    serial = watch.certificate(host, watch.MEMBER).certificate.serial_number
+    new = watch.other(fleet, watch.certificate(host, watch.MEMBER), "member", datetime.now(timezone.utc))
     told = f"localhost:27017 still presents serial {serial:040X}"
-    with put(host, MEMBER_FILE, new):
-        assert look(host)[0], "the run that wrote it may still rotate"
-    with put(host, MEMBER_FILE, new, modified="2 hours ago"):
-        good, said = look(host)
+    with put(host, watch.MEMBER, new):
+        assert watch.look(host)[0], "the run that wrote it may still rotate"
+    with put(host, watch.MEMBER, new, modified="2 hours ago"):
+        good, said = watch.look(host)
         assert not good
-        assert f"{MEMBER}: could not vouch for {MEMBER_FILE} because" in said
+        assert f"{MEMBER}: could not vouch for {watch.MEMBER} because" in said
         assert told in said
-        assert metrics(host, "problems", MEMBER_FILE) != ["0"]
-    assert look(host)[0]
+        assert metrics(host, "problems", watch.MEMBER) != ["0"]
+    assert watch.look(host)[0]
 
 
 def test_one_near_its_end_fails_the_unit_until_the_playbook_has_renewed_it(fleet: Fleet, hosts: dict[str, Host]) -> None:
     host = hosts[BACKUP]
-    near = other(fleet, certificate(host, CLIENT_FILE), "client", datetime.now(timezone.utc) - timedelta(days=25))
-    host.check_output(f"cat > {CLIENT_FILE} <<'END'\n{near.decode()}END\n")
-    good, said = look(host)
+    near = watch.other(fleet, watch.certificate(host, watch.CLIENT), "client", datetime.now(timezone.utc) - timedelta(days=25))
+    host.check_output(f"cat > {watch.CLIENT} <<'END'\n{near.decode()}END\n")
+    good, said = watch.look(host)
     assert not good
-    assert re.search(rf"{BACKUP}: could not vouch for {CLIENT_FILE} because it ends in 4 days, on \S+Z; run the playbook", said)
-    assert metrics(host, "near_end", CLIENT_FILE) == ["1"]
+    assert re.search(rf"{BACKUP}: could not vouch for {watch.CLIENT} because it ends in 4 days, on \S+Z; run the playbook", said)
+    assert metrics(host, "near_end", watch.CLIENT) == ["1"]
     assert playbook.converge(fleet).changed == {name: int(name == BACKUP) for name in HOSTS}
     deadline = time.monotonic() + 30
-    while host.run(f"systemctl is-failed {SERVICE}").rc == 0:
+    while host.run(f"systemctl is-failed {watch.SERVICE}").rc == 0:
         assert time.monotonic() < deadline
         time.sleep(0.5)
-    assert metrics(host, "near_end", CLIENT_FILE) == ["0"]
+    assert metrics(host, "near_end", watch.CLIENT) == ["0"]
