@@ -223,7 +223,7 @@ class ActionModule(ActionBase):
             passphrase_file=Path(self._loader.path_dwim(passphrase_file)) if passphrase_file else None,
             days=options["days"],
             key_type=options["key_type"],
-            path_length=1 if options["intermediate"] else 0,
+            path_length=int(options["issuers"]) + (1 if options["intermediate"] else 0),
             permitted=permitted,
         )
 
@@ -249,7 +249,7 @@ class ActionModule(ActionBase):
             self._beside(folder, intermediate["dir"]),
             subject=Subject(intermediate["common_name"], options["organization"]),
             days=intermediate["days"],
-            path_length=0,
+            path_length=int(options["issuers"]),
             signer=folder,
             **own,
         )

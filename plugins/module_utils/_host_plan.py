@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._modes import LADDERS
 
 Survey = Mapping[str, Any]
 Settings = Mapping[str, Any]
@@ -63,8 +64,8 @@ def plan(survey: Survey, settings: Settings) -> dict[str, Any]:
     """What to do on a host in the state ``survey`` (see the role's survey.py).
 
     ``settings``: host, kernel, machine, os_family, version (of MongoDB), member and firewall (bool), cluster (its name),
-    cluster_auth, path, user, group, min_free_mb, strict, manage_time, time_package, minimums and exact (sysctl name -> number),
-    unmet (Python requirements not yet in the environment), python_sources (URLs), thp_unit_enabled (bool).
+    cluster_auth, tls_mode, path, user, group, min_free_mb, strict, manage_time, time_package, minimums and exact (sysctl name ->
+    number), unmet (Python requirements not yet in the environment), python_sources (URLs), thp_unit_enabled (bool).
 
     Returns
 
@@ -126,13 +127,9 @@ def _member_problems(survey: Survey, settings: Settings) -> list[tuple[str, str]
                 "set mongodb_cluster_name to the name of the set, which cannot be changed, or use another host",
             )
         )
-    if survey["has_data"] and survey["cluster_auth"] not in (None, settings["cluster_auth"]):
-        problems.append(
-            (
-                f"its members know each other by {survey['cluster_auth']}, and {settings['cluster_auth']} is declared",
-                f"set mongodb_server_cluster_auth to {survey['cluster_auth']}, since members with different ones refuse another",
-            )
-        )
+    if survey["has_data"]:
+        refusals = (ladder.refusal(survey[name], settings[name]) for name, ladder in LADDERS.items())
+        problems += [refusal for refusal in refusals if refusal]
     lack = _lack_of_space(survey, settings)
     if lack and not survey["has_data"]:
         problems.append((lack, "free space or lower mongodb_host_min_free_mb"))

@@ -32,9 +32,22 @@ options:
       - V(allowlist) keeps the rules of M(stronghold.mongodb.mongodb_allowlist) as they were declared. It puts back what another
         tool flushed, deleted or altered, and takes out entries that have expired. What it did is one line of output. It logs in
         nowhere.
+      - V(certificates) judges the certificates, authorities and revocation lists of its O(settings) as
+        M(stronghold.mongodb.mongodb_tls_info) does, and tells of each in one line. It fails, one sentence for each, where one is
+        near its end, would be refused, or is not the one that the running server presents.
     type: str
-    choices: [allowlist, expiry]
+    choices: [allowlist, certificates, expiry]
     required: true
+  settings:
+    description:
+      - What the command V(certificates) looks at. It is kept in a file for root alone, and has no place for secrets.
+      - The options C(ca_file), C(crl_file), C(certificates), C(servers), C(renew_before) and C(timeout) of
+        M(stronghold.mongodb.mongodb_tls_info). Each server needs the C(path) of one of the certificates.
+      - C(metrics_file), where wanted, is a file that receives metrics for the textfile collector of Prometheus' node exporter.
+        Its directory must exist.
+      - The other commands have no settings.
+    type: dict
+    default: {}
   service:
     description:
       - Content of the systemd unit C(stronghold-COMMAND.service), which runs O(program_file) with the name of the command.
@@ -62,6 +75,7 @@ options:
     default: /etc/systemd/system
 seealso:
   - module: stronghold.mongodb.mongodb_user
+  - module: stronghold.mongodb.mongodb_tls_info
 """
 
 EXAMPLES = r"""
@@ -81,6 +95,34 @@ EXAMPLES = r"""
       AccuracySec=1s
       [Install]
       WantedBy=timers.target
+
+- name: Look at the certificates every day and at boot
+  stronghold.mongodb.mongodb_program:
+    command: certificates
+    settings:
+      ca_file: /etc/stronghold/tls/ca.pem
+      certificates:
+        - path: /etc/stronghold/tls/member.pem
+          names: [db-a.example.com]
+        - path: /etc/stronghold/tls/client.pem
+          kind: client
+      servers:
+        - host: localhost
+          path: /etc/stronghold/tls/member.pem
+          certificate_key_file: /etc/stronghold/tls/client.pem
+      metrics_file: /var/lib/prometheus/node-exporter/mongodb_certificates.prom
+    service: |
+      [Service]
+      Type=oneshot
+      ExecStart=/opt/stronghold/bin/stronghold certificates
+      TimeoutStartSec=60
+    timer: |
+      [Timer]
+      OnBootSec=1min
+      OnCalendar=daily
+      Persistent=true
+      [Install]
+      WantedBy=timers.target
 """
 
 RETURN = r"""
@@ -97,19 +139,22 @@ applied:
   returned: failure
 """
 
-import json
+import platform
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login, login_argument_spec, require_pymongo
+from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import require_pymongo
+from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._layout import ROOT, File, plan_file
+from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login, login_argument_spec
 from ansible_collections.stronghold.mongodb.plugins.module_utils._module import finish, funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Plan
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program import certificates
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.bundle import build
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program.installed import settings_text
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.program import COMMANDS, CONNECTING
 from ansible_collections.stronghold.mongodb.plugins.module_utils._systemd import Systemd
 
@@ -119,6 +164,7 @@ def main() -> None:
         argument_spec={
             **login_argument_spec(),
             "command": {"type": "str", "choices": sorted(COMMANDS), "required": True},
+            "settings": {"type": "dict", "default": {}},
             "service": {"type": "str", "required": True},
             "timer": {"type": "str", "required": True},
             "program_file": {"type": "path", "default": "/opt/stronghold/bin/stronghold"},
@@ -157,11 +203,14 @@ def plan_program(params: dict[str, Any]) -> Plan:
 
 
 def settings(params: dict[str, Any]) -> str:
-    """The file of ``_program.program``: what is unset is left out."""
-    if params["command"] not in CONNECTING:
-        return "{}\n"
-    login = {name: value for name, value in asdict(Login.from_params(params)).items() if value is not None}
-    return json.dumps({"login": login}, indent=2, sort_keys=True) + "\n"
+    """The file of ``_program.program``: what is unset is left out. Raises StrongholdError for what the command cannot use."""
+    command, found = params["command"], dict(params["settings"])
+    if command == "certificates":
+        certificates.accepted(found, platform.node())
+    elif found:
+        attempt, reason = f"accept the settings of the command {command}", "it has none"
+        raise StrongholdError(platform.node(), attempt, reason, "leave them out")
+    return settings_text(command, found, Login.from_params(params))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ description:
   - Where nothing but the files of O(rotates) changed, a server of MongoDB 5.0 or later takes them up without a restart
     (C(rotateCertificates)), and no connection is cut. A new handshake, with chain and name verified, then has to present the
     certificate of the file, and the record is brought up to date. A server that refuses, or presents another, is restarted.
+  - A step of a migration to C(requireTLS) or to membership by certificate is taken without a restart too, see O(config_file).
   - Run it on one member after the other, the primary last. In check mode it tells RV(role) and RV(restart_needed), by which
     to order them.
 options:
@@ -67,6 +68,16 @@ options:
         type: list
         elements: str
         default: []
+  config_file:
+    description:
+      - Configuration of the server. Where nothing in it changed since the start but C(net.tls.mode) or
+        C(security.clusterAuthMode), by the next step towards V(requireTLS) or V(x509), the running server is told
+        (C(setParameter)), and is not restarted. Needs O(started_with), in which it is recorded, and O(started_config_file).
+    type: path
+  started_config_file:
+    description:
+      - Copy of O(config_file) that the unit makes at each start, for example by C(ExecStartPre). The module keeps it up to date.
+    type: path
   members:
     description:
       - Other members of the set, as C(host:port). They are asked about the majority where the server itself cannot be spoken to.
@@ -151,7 +162,7 @@ role:
   type: str
   sample: primary
 restart_needed:
-  description: Whether there was a reason to restart it, to start it, or to rotate its certificates.
+  description: Whether there was a reason to restart it, to start it, to rotate its certificates, or to change its mode.
   returned: success
   type: bool
 reasons:
@@ -166,13 +177,15 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login, login_argument_spec, require_pymongo
+from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import require_pymongo
+from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login, login_argument_spec
 from ansible_collections.stronghold.mongodb.plugins.module_utils._module import finish, funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod_log import ServerLog
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import library
 from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Plan
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.address import Address, parse_address
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.member import Restart
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.mode_step import ModeStep
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.rotation import TlsFiles
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.server import ReplicaSet
 from ansible_collections.stronghold.mongodb.plugins.module_utils._systemd import Systemd
@@ -197,6 +210,11 @@ def _parsed(module: AnsibleModule) -> tuple[TlsFiles | None, list[Address]]:
         raise
 
 
+def mode_step(login: Login, params: dict) -> ModeStep | None:
+    present, started = params["config_file"], params["started_config_file"]
+    return ModeStep(login, Path(present), Path(started)) if present else None
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -205,11 +223,14 @@ def main() -> None:
             "started_with": {"type": "path"},
             "log_path": {"type": "path"},
             "rotates": {"type": "dict", "options": _ROTATES},
+            "config_file": {"type": "path"},
+            "started_config_file": {"type": "path"},
             "members": {"type": "list", "elements": "str", "default": []},
             "force": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 120},
         },
-        required_by={"rotates": ["started_with"]},
+        required_by={"rotates": ["started_with"], "config_file": ["started_with"]},
+        required_together=[("config_file", "started_config_file")],
         supports_check_mode=True,
     )
     require_pymongo(module)
@@ -223,8 +244,8 @@ def main() -> None:
             Path(record) if record else None,
             force=module.params["force"],
             timeout=timeout,
-            check_mode=module.check_mode,
             rotates=rotates,
+            mode_step=mode_step(login, module.params),
         )
         plan = Plan()
         restart.build(plan, replica_set)

@@ -85,6 +85,11 @@ options:
         type: list
         elements: str
         default: []
+      issuers:
+        description:
+          - Whether hosts may have certificates of the kind V(issuer).
+        type: bool
+        default: false
       intermediate:
         description:
           - An authority that O(authority) signs, and which then signs the certificates. It is created together with the first
@@ -212,8 +217,12 @@ options:
         description:
           - V(member) serves and connects to other members, V(client) and V(backup) only connect. A backup needs an
             O(certificates[].organizational_unit) of its own, because its rights go beyond those of a client.
+          - V(issuer) is an authority on the host, for the command V(certificates) of M(stronghold.mongodb.mongodb_program), which
+            renews the other certificates of this task by it. It can vouch for their subjects and names and for nothing else.
+            Give it few O(certificates[].days), because it cannot be revoked. It needs an authority that was created with
+            O(authority.issuers), and no O(crl_file).
         type: str
-        choices: [member, client, backup]
+        choices: [member, client, backup, issuer]
         required: true
       common_name:
         description:

@@ -44,9 +44,9 @@ options:
         required: true
       kind:
         description:
-          - What it has to be fit for. V(member) serves and connects, the others only connect.
+          - What it has to be fit for. V(member) serves and connects, V(client) and V(backup) only connect, V(issuer) signs them.
         type: str
-        choices: [member, client, backup]
+        choices: [member, client, backup, issuer]
         default: member
       names:
         description:
@@ -226,6 +226,9 @@ servers:
     port:
       description: As asked.
       type: int
+    answered:
+      description: Whether anything answers there, be it with an error.
+      type: bool
     presented:
       description: The certificate, with the fields of RV(authorities). Null where there was no handshake.
       type: dict
@@ -242,24 +245,18 @@ servers:
 """
 
 import platform
-from collections.abc import Callable
-from datetime import datetime, timezone
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils import _files as files
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._module import funnel
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, library, pem
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import THIRD, renew_before_of
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.handshake import presented
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import parse_names
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import library
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import THIRD
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.look import Look
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import KINDS
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.survey import Survey, warnings
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.survey import warnings
 
-T = TypeVar("T")
 OF_CERTIFICATE = {
     "path": {"type": "path", "required": True},
     "kind": {"type": "str", "choices": list(KINDS), "default": KINDS[0]},
@@ -299,86 +296,14 @@ def _found(params: dict[str, Any], name: str) -> dict[str, list[dict[str, Any]]]
             problem,
             "install it for the interpreter that runs this module (ansible_python_interpreter)",
         )
-    unreadable: list[dict[str, Any]] = []
-    trusted = _parsed(pem.read_certificates, params["ca_file"], name, unreadable)
-    lists = _parsed(pem.read_lists, params["crl_file"], name, unreadable)
-    try:
-        survey = Survey(datetime.now(timezone.utc), trusted, lists, renew_before_of(params["renew_before"]))
-        asked = [(entry, parse_names(entry["names"])) for entry in params["certificates"]]
-    except ValueError as error:
-        raise StrongholdError(name, "look at certificates", str(error), "correct it") from error
+    look = Look(params, name)
     return {
-        "certificates": [
-            {"path": entry["path"], "kind": entry["kind"], **survey.of_file(_read(entry["path"], name), entry["kind"], names)}
-            for entry, names in asked
-        ],
-        "authorities": [survey.of_authority(certificate) for certificate in trusted],
-        "revocation_lists": [survey.of_list(item) for item in lists],
-        "trust_files": unreadable,
-        "servers": [_server(entry, params, survey, name) for entry in params["servers"]],
+        "certificates": [look.certificate(entry) for entry in params["certificates"]],
+        "authorities": look.authorities(),
+        "revocation_lists": look.revocation_lists(),
+        "trust_files": look.trust_files,
+        "servers": [look.server(entry) for entry in params["servers"]],
     }
-
-
-def _parsed(
-    read: Callable[[bytes], tuple[T, ...]], path: str | None, name: str, unreadable: list[dict[str, Any]]
-) -> tuple[T, ...]:
-    if path is None:
-        return ()
-    data = _read(path, name)
-    try:
-        if data is not None:
-            return read(data)
-        reason = "there is no such file"
-    except pem.PemError as error:
-        reason = str(error)
-    unreadable.append({"path": path, "problems": [reason]})
-    return ()
-
-
-def _server(entry: dict[str, Any], params: dict[str, Any], survey: Survey, name: str) -> dict[str, Any]:
-    host, port = entry["host"], entry["port"]
-    try:
-        met = presented(
-            host,
-            port,
-            params["ca_file"],
-            certificate_file=entry["certificate_key_file"],
-            crl_file=params["crl_file"],
-            timeout=params["timeout"],
-        )
-    except OSError as error:
-        raise StrongholdError(
-            name, f"ask {host}:{port}", f"of the error '{error}'", "give files that a client could use"
-        ) from error
-    matches = _matches(met.certificate, entry["path"], name)
-    problems = [met.problem] if met.problem else []
-    if met.certificate is not None and matches is False:
-        problems.append(f"it presents serial {describe.serial(met.certificate)}, which is not the one in {entry['path']}")
-    return {
-        "host": host,
-        "port": port,
-        "presented": survey.of_certificate(met.certificate) if met.certificate is not None else None,
-        "verified": met.certificate is not None and not met.problem,
-        "matches_file": matches,
-        "problems": problems,
-    }
-
-
-def _matches(certificate: Any, path: str | None, name: str) -> bool | None:
-    if path is None:
-        return None
-    data = _read(path, name)
-    try:
-        return data is not None and certificate is not None and pem.read_certificates(data)[0] == certificate
-    except pem.PemError:
-        return False
-
-
-def _read(path: str, name: str) -> bytes | None:
-    try:
-        return files.read(Path(path))
-    except (OSError, ValueError) as error:
-        raise StrongholdError(name, f"read {path}", str(error), "run the task as a user who may read it") from error
 
 
 if __name__ == "__main__":

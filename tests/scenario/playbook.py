@@ -91,13 +91,22 @@ def converge(fleet: Fleet, *words: str, variables: dict[str, Any] | None = None)
     return result
 
 
-def run_and_kill(fleet: Fleet, task: str, delay: float, log: Path, *, playbook: str = SITE, times: int = 1) -> bool:
+def run_and_kill(
+    fleet: Fleet,
+    task: str,
+    delay: float,
+    log: Path,
+    *,
+    playbook: str = SITE,
+    times: int = 1,
+    variables: dict[str, Any] | None = None,
+) -> bool:
     """Run a playbook and SIGKILL it, with all its workers, ``delay`` seconds after ``task`` began for the time ``times``.
 
     Returns whether it was killed: False means that the task was never reached.
     """
     process = subprocess.Popen(
-        command(fleet, playbook=playbook),
+        command(fleet, playbook=playbook, variables=variables),
         env={**os.environ, "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -10,6 +10,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import yaml
 from programs import ROOT, ansible
 
 from ansible_collections.stronghold.mongodb.plugins.filter.topology import topology
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program import certificates
 
 PREFIX = "stronghold.mongodb."
 TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -29,7 +31,8 @@ PLAYBOOKS = [
     if file.name not in {"inventory.yml", "requirements.yml", "execution-environment.yml"}
 ]
 # Names that begin like a role's variable and are none.
-OTHER_NAMES = {"mongodb_hosts", "mongodb_backup", "mongodb_monitoring"}
+OTHER_NAMES = {"mongodb_certificates", "mongodb_hosts", "mongodb_backup", "mongodb_monitoring"}
+METRICS = {gauge.name for gauge in certificates.gauges((), datetime.now(timezone.utc))}
 
 
 def named(path: Path) -> str:
@@ -129,7 +132,9 @@ def test_modules_are_shown_with_options_that_exist(where: str, content: Any) -> 
 
 @pytest.mark.parametrize("text", [*TEXTS, *FILES], ids=named)
 def test_variables_that_are_named_exist(text: Path) -> None:
-    known = variables() | OTHER_NAMES | {path.stem for path in MODULES} | {role.name for role in (ROOT / "roles").iterdir()}
+    known = (
+        variables() | OTHER_NAMES | METRICS | {path.stem for path in MODULES} | {role.name for role in (ROOT / "roles").iterdir()}
+    )
     names = set(re.findall(r"(?<![\w*])mongodb_[a-z0-9_]*[a-z0-9]\b(?![_*])", text.read_text()))
     assert sorted(names - known) == []
 

@@ -32,6 +32,7 @@ def kernel(value: str, writable: bool = True) -> dict[str, Any]:
 SURVEY: dict[str, Any] = {
     "set_name": None,
     "cluster_auth": None,
+    "tls_mode": None,
     "has_data": False,
     "container": False,
     "python": "/usr/bin/python3.11",
@@ -59,6 +60,7 @@ SURVEY: dict[str, Any] = {
 SETTINGS: dict[str, Any] = {
     "cluster": "orders",
     "cluster_auth": "x509",
+    "tls_mode": "requireTLS",
     "host": "db-a",
     "kernel": "6.1.0-40-amd64",
     "machine": "x86_64",
@@ -139,7 +141,19 @@ def test_other_platforms_are_refused_in_one_sentence(change: dict[str, str], wor
         ({"cpu": {"avx": False, "atomics": False}}, {}, "AVX"),
         ({"cpu": {"avx": False, "atomics": False}}, {"machine": "aarch64"}, "ARMv8.2-A"),
         ({"set_name": "ledger"}, {}, "a member of the replica set 'ledger' and not of 'orders'"),
-        ({"cluster_auth": "keyFile", "has_data": True}, {}, "know each other by keyFile, and x509 is declared"),
+        ({"cluster_auth": "keyFile", "has_data": True}, {}, "run the playbook stronghold.mongodb.x509_membership"),
+        (
+            {"cluster_auth": "sendX509", "has_data": True},
+            {"cluster_auth": "keyFile"},
+            "cluster_auth to x509 and run the playbook",
+        ),
+        ({"cluster_auth": "x509", "has_data": True}, {"cluster_auth": "keyFile"}, "x509, since a set does not go back"),
+        ({"tls_mode": "allowTLS", "has_data": True}, {}, "run the playbook stronghold.mongodb.require_tls"),
+        (
+            {"tls_mode": "requireTLS", "has_data": True},
+            {"tls_mode": "preferTLS"},
+            "take net.tls.mode out of mongodb_server_config, since",
+        ),
         ({}, {"min_free_mb": 9001}, "only 9000 MiB are free for /data"),
         ({}, {"min_free_mb": "9001"}, "only 9000 MiB are free for /data"),  # as a survey or the command line gives it
         ({"user": {"uid": 0, "shell": "/sbin/nologin", "group": "mongodb"}}, {}, "has uid 0"),

@@ -85,6 +85,7 @@ def test_kernel_files(version: str, golden: str, template: str, name: str) -> No
         "nft": True,
         "numa_nodes": 2,
         "cluster_auth": None,
+        "tls_mode": None,
         "has_data": False,
         "swap_mb": 0,
         "tuned": None,

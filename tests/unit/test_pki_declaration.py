@@ -87,6 +87,32 @@ def test_a_client_that_would_count_as_member_is_refused() -> None:
     assert len(parse({**client(), "organizational_unit": "members"})) == 1
 
 
+def issuer(**options: Any) -> dict[str, Any]:
+    return entry(path="/tls/issuer.pem", kind="issuer", organizational_unit="issuers", **{"names": [], **options})
+
+
+def test_an_issuer_vouches_for_what_is_beside_it() -> None:
+    params = {"certificates": [entry(), issuer(), client()], "renew_before": "third", "ca_file": "/tls/ca.pem"}
+    member, found, other = wanted_certificates({**params, "authority": {"dir": "/a"}}, "db-a")
+    assert found.vouches == (member, other)
+    assert (member.vouches, other.vouches) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("entries", "options", "reason"),
+    [
+        ([entry(), issuer(names=["db-a"])], {}, "an issuer has no names"),
+        ([issuer()], {}, "nothing that an issuer could renew"),
+        ([entry(), issuer()], {"crl_file": "/tls/crl.pem"}, "mongod wants a revocation list of every issuer"),
+        ([entry(), issuer()], {"authority": None}, "signed by authority alone"),
+    ],
+)
+def test_issuers_that_are_refused(entries: list[dict[str, Any]], options: dict[str, Any], reason: str) -> None:
+    params = {"certificates": entries, "renew_before": "third", "ca_file": "/tls/ca.pem", "authority": {"dir": "/a"}, **options}
+    with pytest.raises(StrongholdError, match=reason):
+        wanted_certificates(params, "db-a")
+
+
 def test_one_path_for_two_is_refused() -> None:
     with pytest.raises(StrongholdError, match="two files"):
         parse(entry(), client() | {"path": "/tls/member.pem"})

@@ -32,7 +32,6 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names impo
     Permitted,
     Subject,
     rfc2253,
-    to_alternative_names,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.pem import (
     Pair,
@@ -305,6 +304,7 @@ def sign(authority: Pair, public_key: Any, wanted: Wanted, now: datetime) -> x50
             f"the host asks with a key of type {key_type_of(public_key)} and {wanted.key_type} is declared",
             "run the task again",
         )
+    _require_room(authority, wanted)
     for above in (authority.certificate, *authority.chain):
         outside = Permitted.of(above).outside(wanted.names, wanted.subject.common_name)
         if outside:
@@ -318,20 +318,48 @@ def sign(authority: Pair, public_key: Any, wanted: Wanted, now: datetime) -> x50
     builder = _builder(wanted.subject, authority.certificate.subject, public_key, now, end)
     for _name, extension, critical in usages(wanted.kind, wanted.key_type):
         builder = builder.add_extension(extension, critical)
-    if wanted.names:
-        builder = builder.add_extension(to_alternative_names(wanted.names), critical=False)
+    for extension in wanted.named():
+        builder = builder.add_extension(extension, critical=False)
     issuer = authority.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
     builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer), critical=False)
     return builder.sign(authority.key, hashes.SHA256())
 
 
+def _require_room(authority: Pair, wanted: Wanted) -> None:
+    """That an issuer may be below the authority and those above it."""
+    for depth, above in enumerate((authority.certificate, *authority.chain), start=1):
+        length = above.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
+        if wanted.kind == "issuer" and length is not None and length < depth:
+            raise StrongholdError(
+                CONTROLLER,
+                f"sign the issuer {wanted.path}",
+                f"{rfc2253(above.subject)} was created without room for one (its path length is {length})",
+                "replace that authority, by the playbook stronghold.mongodb.replace_authority, or do without issuers",
+            )
+
+
+def sign_again(issuer: Pair, present: x509.Certificate, public_key: Any, days: int, now: datetime) -> x509.Certificate:
+    """A certificate for another key that says and allows what ``present`` does, by an issuer that it does not outlast."""
+    end = min(now + timedelta(days=days), validity(issuer.certificate)[1])
+    builder = _numbered(public_key, now, end).subject_name(present.subject).issuer_name(issuer.certificate.subject)
+    signer = issuer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    own = x509.SubjectKeyIdentifier.from_public_key(public_key)
+    by = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(signer)
+    kept = [item for item in present.extensions if not isinstance(item.value, (type(own), type(by)))]
+    for value, critical in [*((item.value, item.critical) for item in kept), (own, False), (by, False)]:
+        builder = builder.add_extension(value, critical)
+    return builder.sign(issuer.key, hashes.SHA256())
+
+
 def _builder(subject: Subject, issuer: x509.Name, public_key: Any, now: datetime, end: datetime) -> x509.CertificateBuilder:
+    return _numbered(public_key, now, end).subject_name(subject.to_name()).issuer_name(issuer)
+
+
+def _numbered(public_key: Any, now: datetime, end: datetime) -> x509.CertificateBuilder:
     """Serial numbers are random (159 bits), so they need no record."""
     return (
         x509.CertificateBuilder()
-        .subject_name(subject.to_name())
-        .issuer_name(issuer)
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - BACKDATED)

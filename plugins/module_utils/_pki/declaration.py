@@ -9,14 +9,23 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject, parse_names
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import (
+    Subject,
+    parse_names,
+    to_alternative_names,
+    vouching,
+)
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import KEY_TYPES, KINDS
+
+with suppress(ImportError):
+    from cryptography import x509
 
 THIRD = "third"
 MODES = ("private", "external")
@@ -38,6 +47,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
                 "days": {"type": "int", "default": 3650},
                 "key_type": {"type": "str", "choices": list(KEY_TYPES), "default": KEY_TYPES[0], "no_log": False},
                 "permitted_names": {"type": "list", "elements": "str", "default": []},
+                "issuers": {"type": "bool", "default": False},
                 "intermediate": {
                     "type": "dict",
                     "options": {
@@ -114,7 +124,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Wanted:
-    """One declared certificate. ``names`` are normalised; ``renew_before`` of None is a third of the life."""
+    """One declared certificate. ``names`` are normalised; ``renew_before`` of None is a third of the life.
+
+    An issuer ``vouches`` for other certificates of the same host, and can for nothing else.
+    """
 
     path: Path
     kind: str
@@ -127,17 +140,32 @@ class Wanted:
     group: str | None = None
     mode: int = 0o600
     source: Source | None = None
+    vouches: tuple[Wanted, ...] = ()
+
+    def named(self) -> list[x509.ExtensionType]:
+        """The names for which it is valid, or of an issuer the subjects and names for which it vouches.
+
+        Neither is critical. RFC 5280 wants constraints to be, but verifiers in Go refuse what is critical and limits subjects,
+        and OpenSSL, which servers use, enforces it either way.
+        """
+        if self.vouches:
+            names = dict.fromkeys(name for item in self.vouches for name in item.names)
+            return [vouching(dict.fromkeys(item.subject for item in self.vouches), names)]
+        return [to_alternative_names(self.names)] if self.names else []
 
 
 def wanted_certificates(params: dict[str, Any], host: str) -> list[Wanted]:
     """The declared certificates. Raises StrongholdError, which names the entry, for what cannot be issued."""
     wanted = [_wanted(entry, params["renew_before"], host) for entry in params["certificates"]]
+    signed = tuple(item for item in wanted if item.kind != "issuer")
+    wanted = [replace(item, vouches=signed) if item.kind == "issuer" else item for item in wanted]
     paths = [item.path for item in wanted] + [Path(params[option]) for option in ("ca_file", "crl_file") if params.get(option)]
     for path in paths:
         if paths.count(path) > 1:
             raise _refusal(host, str(path), "two files are declared there", "give each a path of its own")
     _check_revocation(params, host)
     _check_backups(wanted, host)
+    _check_issuers(wanted, params, host)
     if params.get("authority") and params.get("requests_dir"):
         reason = "the authority signs without them"
         raise _refusal(host, "requests_dir", reason, "leave it out, or give trusted instead of authority")
@@ -162,6 +190,22 @@ def _check_backups(wanted: list[Wanted], host: str) -> None:
         if item.kind == "backup" and item.subject.organizational_unit in {"", *others}:
             reason = "a backup needs an organizational unit of its own, because its rights go beyond those of a client"
             raise _refusal(host, str(item.path), reason, "give it one")
+
+
+def _check_issuers(wanted: list[Wanted], params: dict[str, Any], host: str) -> None:
+    for item in wanted:
+        if item.kind != "issuer":
+            continue
+        if item.names:
+            reason = "an issuer has no names, as it vouches for the other certificates of the task"
+            raise _refusal(host, str(item.path), reason, "leave out its names")
+        if not item.vouches:
+            raise _refusal(host, str(item.path), "there is nothing that an issuer could renew", "declare certificates beside it")
+        if params.get("crl_file"):
+            reason = "mongod wants a revocation list of every issuer, and one on a host makes none"
+            raise _refusal(host, str(item.path), reason, "leave out the issuer, or crl_file")
+        if not params.get("authority") and params.get("mode") != "private":
+            raise _refusal(host, str(item.path), "an issuer is signed by authority alone", "leave out the issuer")
 
 
 def _check_revocation(params: dict[str, Any], host: str) -> None:

@@ -20,10 +20,14 @@ with suppress(ImportError):
 
 @dataclass(frozen=True)
 class Presented:
-    """The certificate, None where there was no handshake, and why a client that verifies would not go on (empty: it would)."""
+    """The certificate, None where there was no handshake, and why a client that verifies would not go on (empty: it would).
+
+    ``answered`` is false where nobody speaks TLS, or at all.
+    """
 
     certificate: x509.Certificate | None
     problem: str = ""
+    answered: bool = True
 
 
 def presented(
@@ -42,14 +46,14 @@ def presented(
     except ssl.SSLCertVerificationError as error:
         problem = error.verify_message or str(error)
     except OSError as error:
-        return Presented(None, str(error))
+        return Presented(None, str(error), isinstance(error, ssl.SSLError))
     blind = _context(ca_file, certificate_file)
     blind.check_hostname = False
     blind.verify_mode = ssl.CERT_NONE
     try:
         return Presented(_handshake(blind, host, port, timeout), problem)
     except OSError as error:
-        return Presented(None, str(error))
+        return Presented(None, str(error), isinstance(error, ssl.SSLError))
 
 
 def _context(ca_file: str, certificate_file: str | None) -> ssl.SSLContext:

@@ -125,19 +125,25 @@ def _identity(certificate: x509.Certificate, wanted: Wanted) -> Iterable[str]:
 
 
 def _usages(certificate: x509.Certificate, wanted: Wanted) -> Iterable[str]:
-    for name, extension, critical in usages(wanted.kind, wanted.key_type):
+    constraints = [("limit of names", item, False) for item in wanted.named() if wanted.kind == "issuer"]
+    for name, extension, critical in [*usages(wanted.kind, wanted.key_type), *constraints]:
         try:
             found = certificate.extensions.get_extension_for_class(type(extension))
             fits = found.value == extension and found.critical == critical
         except x509.ExtensionNotFound:
             fits = False
         if not fits:
-            yield f"its {name} is not that of a {wanted.kind} certificate"
+            yield f"its {name} is not that of {'an' if wanted.kind == 'issuer' else 'a'} {wanted.kind} certificate"
 
 
 def _lacking_usages(certificate: x509.Certificate, kind: str) -> Iterable[str]:
     extensions = {type(extension.value): extension.value for extension in certificate.extensions}
     constraints = extensions.get(x509.BasicConstraints)
+    if kind == "issuer":
+        usage = extensions.get(x509.KeyUsage)
+        if constraints is None or not constraints.ca or (usage is not None and not usage.key_cert_sign):
+            yield "it may not sign certificates"
+        return
     if constraints is not None and constraints.ca:
         yield "it is the certificate of an authority"
     usage = extensions.get(x509.KeyUsage)

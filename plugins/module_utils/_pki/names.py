@@ -155,13 +155,43 @@ class Permitted:
         names = list(names)
         named = any(not _is_address(name) for name in names)
         taken = [] if named or "." not in common_name or not _is_name(common_name) else [common_name.lower()]
-        return [name for name in (*names, *taken) if not self._covers(name)]
+        return [name for name in (*names, *taken) if not self.covers(name)]
 
-    def _covers(self, name: str) -> bool:
+    def covers(self, name: str) -> bool:
+        """Whether the name or address is among them."""
         if _is_address(name):
             address = ipaddress.ip_address(name)
             return any(address in ipaddress.ip_network(network) for network in self.networks)
         return any(name == domain or name.endswith(f".{domain}") for domain in self.domains)
+
+
+def vouching(subjects: Iterable[Subject], names: Iterable[str]) -> x509.NameConstraints:
+    """For an authority that may issue certificates of these subjects and names alone.
+
+    For whichever kind has none, everything is excluded, which name constraints otherwise leave open. Verifiers take a
+    common name with a dot for a DNS name where there is no other.
+    """
+    subjects = list(subjects)
+    common = [item.common_name.lower() for item in subjects if "." in item.common_name and _is_name(item.common_name)]
+    names = list(dict.fromkeys([*names, *common]))
+    addresses = [x509.IPAddress(ipaddress.ip_network(name)) for name in names if _is_address(name)]
+    domains = [x509.DNSName(name) for name in names if not _is_address(name)]
+    everywhere = [x509.IPAddress(ipaddress.ip_network(network)) for network in ("0.0.0.0/0", "::/0")]
+    return x509.NameConstraints(
+        [*(x509.DirectoryName(subject.to_name()) for subject in subjects), *domains, *addresses],
+        [*([] if domains else [x509.DNSName("")]), *([] if addresses else everywhere)] or None,
+    )
+
+
+def unvouched(issuer: x509.Certificate, certificate: x509.Certificate) -> list[str]:
+    """The subject and the names of a certificate for which an issuer by ``vouching`` does not vouch."""
+    trees = issuer.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees or []
+    subjects = [tree.value for tree in trees if isinstance(tree, x509.DirectoryName)]
+    permitted = Permitted.of(issuer)
+    return [
+        *([] if certificate.subject in subjects else [rfc2253(certificate.subject)]),
+        *(name for name in alternative_names(certificate) if not permitted.covers(name)),
+    ]
 
 
 def _is_address(name: str) -> bool:

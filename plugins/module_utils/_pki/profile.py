@@ -19,7 +19,7 @@ with suppress(ImportError):
 
     PrivateKey = Union[ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey]
 
-KINDS = ("member", "client", "backup")
+KINDS = ("member", "client", "backup", "issuer")
 KEY_TYPES = ("ec-p256", "rsa-3072")
 
 _KEY_USAGES = (
@@ -54,8 +54,10 @@ def key_type_of(public_key: Any) -> str:
 def usages(kind: str, key_type: str) -> list[tuple[str, x509.ExtensionType, bool]]:
     """What a certificate may be used for, as (name, extension, critical).
 
-    A member both serves and connects to other members. Only an RSA key can encipher a session key.
+    A member both serves and connects to other members. Only an RSA key can encipher a session key. An issuer signs them.
     """
+    if kind == "issuer":
+        return authority_usages()
     permitted = {"digital_signature", "key_encipherment"} if key_type.startswith("rsa") else {"digital_signature"}
     return [
         ("basic constraints", x509.BasicConstraints(ca=False, path_length=None), True),

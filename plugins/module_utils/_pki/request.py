@@ -13,7 +13,6 @@ from contextlib import suppress
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import to_alternative_names
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.pem import public_bytes
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import usages
 
@@ -27,8 +26,8 @@ def make_request(key: Any, wanted: Wanted) -> str:
     builder = x509.CertificateSigningRequestBuilder().subject_name(wanted.subject.to_name())
     for _name, extension, critical in usages(wanted.kind, wanted.key_type):
         builder = builder.add_extension(extension, critical)
-    if wanted.names:
-        builder = builder.add_extension(to_alternative_names(wanted.names), critical=False)
+    for extension in wanted.named():
+        builder = builder.add_extension(extension, critical=False)
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
 

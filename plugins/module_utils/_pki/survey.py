@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Certificates, authorities and revocation lists as they are, for ``mongodb_tls_info``.
+"""Certificates, authorities and revocation lists as they are.
 
 PRIVATE to the collection.
 """

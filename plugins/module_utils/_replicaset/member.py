@@ -11,20 +11,21 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Instead, Plan
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset import restart
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.address import Address
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.config import Config
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.discovery import ask
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.mode_step import ModeStep
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.rotation import Rotation, TlsFiles, suffices
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.rules import Refusal
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.server import PATIENCE, POLL, ReplicaSet, Snapshot
@@ -42,8 +43,8 @@ class Restart:
         *,
         force: bool,
         timeout: int,
-        check_mode: bool,
         rotates: TlsFiles | None = None,
+        mode_step: ModeStep | None = None,
     ) -> None:
         self._login = login
         self._unit = unit
@@ -51,8 +52,8 @@ class Restart:
         self._force = force
         self._timeout = timeout
         self._address = Address(login.host, login.port)
-        self._check_mode = check_mode
         self._rotation = Rotation(login, rotates, record) if rotates and record else None
+        self._mode_step = mode_step if record else None
         self._expired = ""
         self.role = "down"
         self.reasons: list[str] = []
@@ -68,23 +69,11 @@ class Restart:
         self.reasons = self._why()
         if not self.reasons:
             return
-        rotation = self._rotation
-        if rotation is None:
-            self._plan_restart(plan, replica_set, hello, self.reasons)
-            return
-        rotation.require_good_files(f"restart {self._unit.unit} or rotate its certificates")
+        if self._rotation:
+            self._rotation.require_good_files(f"restart {self._unit.unit} or rotate its certificates")
         if self._expired:
             self._plan_mending(plan, replica_set)
-        elif self._needs_no_restart(rotation, hello):
-            why = "; ".join(self.reasons)
-            plan.add(
-                f"rotate certificates of {self._unit.unit}: {why}",
-                f"service {self._unit.unit}",
-                why,
-                "running with the certificates as they are",
-                partial(self._rotate, rotation, replica_set, hello),
-            )
-        else:
+        elif not self._plan_without_restart(plan, replica_set, hello):
             self._plan_restart(plan, replica_set, hello, self.reasons)
 
     def _why(self) -> list[str]:
@@ -92,10 +81,31 @@ class Restart:
             return [self._expired]
         return self._drift() or (["it was asked for"] if self._force else [])
 
-    def _needs_no_restart(self, rotation: Rotation, hello: Mapping[str, Any]) -> bool:
+    def _plan_without_restart(self, plan: Plan, replica_set: ReplicaSet, hello: Mapping[str, Any]) -> bool:
+        """Whether a running server can be told of all that changed, which is planned then."""
         if self._force or not self._login.tls or self._record is None or self._unit.program_replaced():
             return False
-        return suffices(restart.since_start(self._record) or {}, rotation.files, hello)
+        left = dict(restart.since_start(self._record) or {})
+        deeds: list[tuple[str, Callable[[], str]]] = []
+        step, told = self._mode_step, self._mode_step.parameters() if self._mode_step else {}
+        if step and told and left.pop(str(step.present), None):
+            words = " and ".join(f"{name} to {value}" for name, value in told.items())
+            deeds.append((f"set {words} in", partial(step.carry_out, self._record)))
+        if left and self._rotation and suffices(left, self._rotation.files, hello):
+            left.clear()
+            deeds.append(("rotate certificates of", self._rotation.carry_out))
+        if left or not deeds:
+            return False
+        why = "; ".join(self.reasons)
+        for words, deed in deeds:
+            plan.add(
+                f"{words} {self._unit.unit}: {why}",
+                f"service {self._unit.unit}",
+                why,
+                "running with the files as they are",
+                partial(self._or_restart, deed, replica_set, hello),
+            )
+        return True
 
     def _plan_restart(self, plan: Plan, replica_set: ReplicaSet, hello: Mapping[str, Any], reasons: Sequence[str]) -> None:
         if "setName" in hello:
@@ -112,9 +122,9 @@ class Restart:
             partial(self._restart, was_in_set),
         )
 
-    def _rotate(self, rotation: Rotation, replica_set: ReplicaSet, hello: Mapping[str, Any]) -> Instead | None:
-        """A server that does not take the files up, though they are good, is restarted."""
-        problem = rotation.carry_out()
+    def _or_restart(self, deed: Callable[[], str], replica_set: ReplicaSet, hello: Mapping[str, Any]) -> Instead | None:
+        """A server that does not do what it is told, though its files are good, is restarted."""
+        problem = deed()
         if not problem:
             return None
         plan = Plan()
@@ -147,7 +157,7 @@ class Restart:
 
     def _once_others_are_healthy(self, replica_set: ReplicaSet, key: str) -> Snapshot:
         """A member that has just come back counts as down until the next heartbeat: wait, then refuse."""
-        deadline = time.monotonic() + (0 if self._check_mode else self._timeout)
+        deadline = time.monotonic() + self._timeout
         while True:
             snapshot = replica_set.snapshot()
             if snapshot is None:

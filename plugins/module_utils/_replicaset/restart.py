@@ -12,10 +12,11 @@ from __future__ import annotations
 import hashlib
 import platform
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils import _files
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.config import Config
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.rules import Refusal
@@ -58,6 +59,22 @@ def since_start(record: Path) -> dict[str, str] | None:
     except OSError as error:
         reason = f"{error.filename} cannot be read ({error.strerror})"
         raise StrongholdError(platform.node(), "compare files with those of the server's start", reason, "run as root") from error
+
+
+def renewed(text: str, paths: Collection[str], digests: Mapping[str, str | None]) -> str:
+    """The record ``text`` with the digests of ``paths`` as they are now; its other lines stay as they are."""
+    recorded = parse_record(text)
+    for path in set(paths) & set(recorded):
+        text = text.replace(f"{recorded[path]}  {path}\n", f"{digests[path]}  {path}\n")
+    return text
+
+
+def renew(record: Path, paths: Collection[str], digests: Mapping[str, str | None]) -> None:
+    """Have the file tell that the server runs with ``paths`` as they are now."""
+    with _files.locked([record.parent]):
+        text = record.read_text(encoding="utf-8", errors="surrogateescape")
+        data = renewed(text, paths, digests).encode("utf-8", errors="surrogateescape")
+        _files.write(record, data, _files.mode(record))
 
 
 def digests(paths: Iterable[str]) -> dict[str, str | None]:

@@ -10,16 +10,16 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import platform
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils import _files
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login, connect
+from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import connect
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, pem, preflight
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.handshake import presented
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.library import validity
@@ -72,14 +72,6 @@ def suffices(happened: Mapping[str, str], files: TlsFiles, hello: Mapping[str, A
     return bool(happened) and changed == set(happened) <= set(files.paths()) and understands >= _ROTATING_WIRE_VERSION
 
 
-def renewed(text: str, paths: Collection[str], digests: Mapping[str, str | None]) -> str:
-    """The record ``text`` with the digests of ``paths`` as they are now; its other lines stay as they are."""
-    recorded = restart.parse_record(text)
-    for path in set(paths) & set(recorded):
-        text = text.replace(f"{recorded[path]}  {path}\n", f"{digests[path]}  {path}\n")
-    return text
-
-
 class Rotation:
     """Judging and rotating the files of the server at ``login``, whose unit keeps ``record``."""
 
@@ -112,7 +104,7 @@ class Rotation:
         # A file that changed meanwhile keeps its old digest, so that the next run sees to it.
         after = restart.digests(paths)
         if not problem:
-            self._write([path for path in paths if after[path] == before[path]], after)
+            restart.renew(self._record, [path for path in paths if after[path] == before[path]], after)
         return problem
 
     def expired(self) -> str:
@@ -155,12 +147,6 @@ class Rotation:
             crl_file=str(self.files.revocations) if self.files.revocations else None,
             timeout=self._login.timeout,
         )
-
-    def _write(self, paths: Collection[str], digests: Mapping[str, str | None]) -> None:
-        with _files.locked([self._record.parent]):
-            text = self._record.read_text(encoding="utf-8", errors="surrogateescape")
-            data = renewed(text, paths, digests).encode("utf-8", errors="surrogateescape")
-            _files.write(self._record, data, _files.mode(self._record))
 
 
 def _now() -> datetime:

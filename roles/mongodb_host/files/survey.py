@@ -26,11 +26,17 @@ from pathlib import Path
 
 THP = "/sys/kernel/mm/transparent_hugepage/"
 TIME_UNITS = ("chrony", "chronyd", "systemd-timesyncd", "ntpd", "ntp", "ntpsec", "openntpd")
-SHOWN_UNITS = ("stronghold-firewall.service", "stronghold-allowlist.timer", "firewalld.service", "mongod.service")
+SHOWN_UNITS = (
+    "stronghold-firewall.service",
+    "stronghold-allowlist.timer",
+    "stronghold-certificates.timer",
+    "stronghold-expiry.timer",
+    "firewalld.service",
+    "mongod.service",
+)
 MANAGED_FILES = (
     "etc/hosts",
     "etc/sysctl.d/60-stronghold-mongodb.conf",
-    "etc/stronghold/allowlist.json",
     "etc/systemd/system/stronghold-*.service",
     "etc/systemd/system/stronghold-*.timer",
     "etc/systemd/system/mongod.service.d/*.conf",
@@ -39,6 +45,7 @@ MANAGED_FILES = (
     "etc/pki/rpm-gpg/RPM-GPG-KEY-mongodb-org-*",
     "etc/yum.repos.d/mongodb-org-*.repo",
 )
+STARTED_WITH = "/run/stronghold/mongod-started-with"
 PROGRAM = Path("/opt/stronghold/bin/stronghold")
 THP_LINK = "/etc/systemd/system/basic.target.wants/stronghold-mongodb-thp.service"
 SHOW = ("systemctl", "show", "--property=Id,ActiveState,UnitFileState,NeedDaemonReload")
@@ -96,14 +103,28 @@ def managed_files():
     return found
 
 
-def program():
-    """SHA-256, mode and owner of the program that runs here by itself, or None."""
+def digested(path):
+    """SHA-256, mode and owner of a file, or None."""
     try:
-        state = PROGRAM.stat()
-        digest = hashlib.sha256(PROGRAM.read_bytes()).hexdigest()
+        state = Path(path).stat()
+        digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
     except OSError:
         return None
     return {"sha256": digest, "mode": format(state.st_mode & 0o7777, "04o"), "uid": state.st_uid}
+
+
+def as_started():
+    """Whether the server's program and files are certainly those that it was started with."""
+    recorded = [line.split(None, 1) for line in (read(STARTED_WITH) or "").splitlines()]
+    whole = recorded and all((digested(path) or {}).get("sha256") == digest for digest, path in recorded)
+    return bool(whole) and not any(link(path / "exe").endswith("/mongod (deleted)") for path in Path("/proc").glob("[0-9]*"))
+
+
+def link(path):
+    try:
+        return str(Path(path).readlink())
+    except OSError:
+        return ""
 
 
 def existing(path):
@@ -129,10 +150,16 @@ def mount(path):
     return dict(best, free_mb=room.f_bavail * room.f_frsize // MIB, read_ahead_sectors=int(ahead) * 2 if ahead else None)
 
 
-def configured(key):
-    """What the server of this host is configured with, or None."""
-    match = re.search(rf"^\s*{key}:\s*[\"']?([^\"'\s]+)", read("/etc/mongod.conf") or "", re.MULTILINE)
-    return match.group(1) if match else None
+def configured(wanted):
+    """What the server of this host is configured with at a path such as net.tls.mode, or None."""
+    above = []
+    for line in (read("/etc/mongod.conf") or "").splitlines():
+        match = re.match(r"( *)([\w.]+):\s*[\"']?([^\"'\s#]*)", line)
+        if match:
+            above = [(depth, name) for depth, name in above if depth < len(match[1])] + [(len(match[1]), match[2])]
+            if ".".join(name for _, name in above) == wanted:
+                return match[3] or None
+    return None
 
 
 def in_container():
@@ -208,8 +235,9 @@ def survey(wanted):
     swaps = (read("/proc/swaps") or "").splitlines()[1:]
     return {
         "container": in_container(),
-        "set_name": configured("replSetName"),
-        "cluster_auth": configured("clusterAuthMode"),
+        "set_name": configured("replication.replSetName"),
+        "cluster_auth": configured("security.clusterAuthMode"),
+        "tls_mode": configured("net.tls.mode"),
         "has_data": Path(wanted["path"], "WiredTiger").exists(),
         "systemd": Path("/run/systemd/system").is_dir(),
         "python": os.path.realpath(sys.executable),
@@ -222,7 +250,9 @@ def survey(wanted):
         "thp": {name: kernel_file(THP + name) for name in ("enabled", "defrag", "khugepaged/max_ptes_none")},
         "sysctls": {name: kernel_file("/proc/sys/" + name.replace(".", "/")) for name in wanted["sysctls"]},
         "files": managed_files(),
-        "program": program(),
+        "program": digested(PROGRAM),
+        "settings": {path.stem: digested(path) for path in Path("/etc/stronghold").glob("*.json")},
+        "as_started": as_started(),
         "thp_unit_enabled": Path(THP_LINK).is_symlink(),
         "units": shown_units(shown),
         "packages": installed(packages),
