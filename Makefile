@@ -88,6 +88,10 @@ bench-converge: setup ## First converge and unchanged re-run, beside community.m
 bench-certificates: setup ## Certificates, beside a loop over the modules of community.crypto
 	$(BIN)/python tests/bench/certificates.py
 
+.PHONY: bench-rotation
+bench-rotation: setup ## What a writer sees while certificates are rotated and the authority is replaced
+	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/.tree $(BIN)/python tests/bench/rotation.py
+
 .PHONY: bench-accounts
 bench-accounts: setup ## Many accounts, beside a loop over community.mongodb's module and beside bare commands
 	$(BIN)/python tests/bench/accounts.py

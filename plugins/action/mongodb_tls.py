@@ -7,18 +7,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils import _files as files
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, library, pem, revocation
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.authority import (
     CONTROLLER,
     AuthorityFolder,
+    may_sign_authorities,
     sign,
     sign_authority,
 )
@@ -30,9 +33,10 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaratio
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.judge import BACKDATED
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Permitted, Subject, rfc2253
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import make_key
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.request import requested_key
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.request import ask_the_same, requested_key
 
 MODULE = "stronghold.mongodb.mongodb_tls"
+T = TypeVar("T")
 SERIAL = re.compile("[0-9A-Fa-f]+")
 
 
@@ -64,7 +68,7 @@ class ActionModule(ActionBase):
                 raise StrongholdError(
                     CONTROLLER, "sign certificates", "mode private needs authority", "give it, or leave out mode"
                 )
-            return self._on_host(dict(self._task.args), task_vars)
+            return self._external(params, task_vars)
         folder = self._folder(params["authority"])
         signer = self._signer(folder, params["authority"])
         now = datetime.now(timezone.utc)
@@ -102,6 +106,22 @@ class ActionModule(ActionBase):
             return second
         second["invocation"] = first.get("invocation", {})
         return self._told(prepared, folder, signer, first, second)
+
+    def _external(self, params: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """What signs is elsewhere; with ``requests_dir`` requests and answers are exchanged as files of the controller."""
+        arguments = {key: value for key, value in self._task.args.items() if key != "requests_dir"}
+        if not params["requests_dir"]:
+            return self._on_host(arguments, task_vars)
+        host = str((task_vars or {}).get("inventory_hostname", "host"))
+        exchange = Exchange(Path(self._loader.path_dwim(params["requests_dir"])), host, self._task.check_mode)
+        entries = [
+            entry if entry.get("certificate") or entry.get("source") else {**entry, "certificate": exchange.answer(entry["path"])}
+            for entry in arguments["certificates"]
+        ]
+        result = self._on_host({**arguments, "certificates": entries}, task_vars)
+        if not result.get("failed"):
+            exchange.hand_out(result)
+        return result
 
     def _told(
         self, prepared: Prepared, folder: AuthorityFolder, signer: AuthorityFolder, *visits: dict[str, Any]
@@ -208,9 +228,15 @@ class ActionModule(ActionBase):
         )
 
     def _signer(self, folder: AuthorityFolder, options: dict[str, Any]) -> AuthorityFolder:
-        """The authority itself, or its intermediate."""
+        """The authority itself, or its intermediate.
+
+        One of a single level signs by itself until a successor takes its place.
+        """
         intermediate = options["intermediate"]
         if not intermediate:
+            return folder
+        present = folder.certificate()
+        if present is not None and options["successor"] and not may_sign_authorities(present):
             return folder
         own: dict[str, Any] = {}
         if intermediate["passphrase"] or intermediate["passphrase_file"]:
@@ -219,7 +245,7 @@ class ActionModule(ActionBase):
                 "passphrase": intermediate["passphrase"],
                 "passphrase_file": Path(self._loader.path_dwim(path)) if path else None,
             }
-        return replace(
+        signer = replace(
             self._beside(folder, intermediate["dir"]),
             subject=Subject(intermediate["common_name"], options["organization"]),
             days=intermediate["days"],
@@ -227,6 +253,8 @@ class ActionModule(ActionBase):
             signer=folder,
             **own,
         )
+        signer.require_signer()
+        return signer
 
     def _signed(self, authority: pem.Pair, request: str, wanted: Any, now: datetime) -> str:
         try:
@@ -327,6 +355,55 @@ class Prepared:
                 self.create(folder)
         self.successor = _trust(certificate)
         self.revoke(folder)
+
+
+@dataclass
+class Exchange:
+    """Requests to a company's authority, and its answers, in a folder on the controller."""
+
+    folder: Path
+    host: str
+    check_mode: bool
+
+    def answer(self, path: str) -> str | None:
+        data = self._guarded(lambda: files.read(self._file(path, "pem")))
+        return data.decode(errors="replace") if data else None
+
+    def hand_out(self, result: dict[str, Any]) -> None:
+        """Write the requests of ``result``, and tell of them in it. One that is there already stays."""
+        for entry in result["certificates"]:
+            if "request" not in entry:
+                continue
+            file = self._file(entry["path"], "csr")
+            entry["request_file"] = str(file)
+            present = self._guarded(lambda file=file: files.read(file)) or b""
+            wanted = (entry["request"] or "").encode()
+            if wanted and ask_the_same(present, wanted):
+                continue
+            if not self.check_mode:
+                self._guarded(lambda file=file, wanted=wanted: self._write(file, wanted))
+            result["changes"].append(f"write the request {file} on the controller")
+            result["changed"] = True
+        result.setdefault("warnings", []).extend(
+            f"{entry['path']} is to be replaced: {'; '.join(entry['reasons'])}; have {entry['request_file']} signed."
+            for entry in result["certificates"]
+            if entry.get("request_file") and entry["usable"]
+        )
+
+    def _write(self, file: Path, data: bytes) -> None:
+        files.make_private(self.folder)
+        with files.locked([self.folder]):
+            files.write(file, data, 0o644)
+
+    def _file(self, path: str, ending: str) -> Path:
+        return self.folder / f"{self.host}-{Path(path).stem}.{ending}"
+
+    def _guarded(self, action: Callable[[], T]) -> T:
+        try:
+            return action()
+        except (OSError, ValueError) as error:
+            attempt = f"exchange requests and certificates in {self.folder}"
+            raise StrongholdError(CONTROLLER, attempt, f"of the error '{error}'", "check the folder and its owner") from error
 
 
 def _trust(certificate: Any) -> str:

@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login, login_argument_spec
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program import installed
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.bundle import build
 
@@ -23,7 +25,9 @@ def program_digest(python: str) -> str:
 
 
 def program_differs(survey: Mapping[str, Any], python: str, options: Mapping[str, Any]) -> bool:
-    return installed.differs(survey, program_digest(python), options)
+    spec = login_argument_spec()
+    login = ArgumentSpecValidator(spec).validate({name: value for name, value in options.items() if name in spec})
+    return installed.differs(survey, program_digest(python), options, Login.from_params(login.validated_parameters))
 
 
 class FilterModule:

@@ -230,7 +230,6 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.rule
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.safety import (
     refuse_harm,
     refuse_lockout,
-    running_members,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.session import ssh_session
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import (
@@ -245,8 +244,8 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sour
     subtract,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.store import alone
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login, login_argument_spec
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login, login_argument_spec
 from ansible_collections.stronghold.mongodb.plugins.module_utils._module import finish, funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._moments import moment
 
@@ -377,6 +376,10 @@ def endangered(module: AnsibleModule, before: Ranges, after: Ranges, target: Dec
     """The other members of the running set, where somebody is to be shut out."""
     if not any(subtract(before[version], after[version]) for version in (4, 6)):
         return {}
+    from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.members import (  # noqa: PLC0415
+        running_members,  # PyMongo takes longer to load than most runs take
+    )
+
     members, unasked = running_members(Login.from_params(module.params), target.ports)
     for reason in unasked:
         module.warn(f"Whether a member of the running set is cut off could not be told: {reason}")

@@ -139,22 +139,22 @@ applied:
   returned: failure
 """
 
-import json
 import platform
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login, login_argument_spec, require_pymongo
+from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import require_pymongo
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._layout import ROOT, File, plan_file
+from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login, login_argument_spec
 from ansible_collections.stronghold.mongodb.plugins.module_utils._module import finish, funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Plan
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program import certificates
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.bundle import build
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program.installed import settings_text
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.program import COMMANDS, CONNECTING
 from ansible_collections.stronghold.mongodb.plugins.module_utils._systemd import Systemd
 
@@ -210,10 +210,7 @@ def settings(params: dict[str, Any]) -> str:
     elif found:
         attempt, reason = f"accept the settings of the command {command}", "it has none"
         raise StrongholdError(platform.node(), attempt, reason, "leave them out")
-    if command in CONNECTING:
-        login = {name: value for name, value in asdict(Login.from_params(params)).items() if value is not None}
-        found["login"] = login
-    return (json.dumps(found, indent=2, sort_keys=True) if found else "{}") + "\n"
+    return settings_text(command, found, Login.from_params(params))
 
 
 if __name__ == "__main__":

@@ -182,8 +182,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login, login_argument_spec, require_pymongo
+from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import require_pymongo
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login, login_argument_spec
 from ansible_collections.stronghold.mongodb.plugins.module_utils._module import finish, funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.declaration import (
     SETTINGS_SPEC,

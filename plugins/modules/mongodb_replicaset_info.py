@@ -128,8 +128,9 @@ default_write_concern:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login, login_argument_spec, require_pymongo
+from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import require_pymongo
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login, login_argument_spec
 from ansible_collections.stronghold.mongodb.plugins.module_utils._module import funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.discovery import foreign
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.overview import NOT_INITIATED, overview

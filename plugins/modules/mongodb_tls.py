@@ -159,6 +159,14 @@ options:
         added to a certificate that is brought without them.
       - For use with O(trusted).
     type: str
+  requests_dir:
+    description:
+      - Folder on the controller for the exchange with the authorities in O(trusted). A request is written there as
+        C(HOST-NAME.csr), where HOST is the name in the inventory and NAME that of the file in O(certificates[].path) without
+        its ending. An answer is taken from C(HOST-NAME.pem) beside it, as if it were in O(certificates[].certificate).
+      - When a certificate nears its end a new request is written, and a warning names it until it is answered.
+      - For use with O(trusted).
+    type: path
   also_trust:
     description:
       - Further authorities that hosts trust, each as certificates in PEM, for example one that signs the certificates of
@@ -177,7 +185,7 @@ options:
     description:
       - File on the host that receives the revocation lists, readable by all, for C(net.tls.CRLFile) of mongod.
       - A list that would shut everybody out is refused before anything is changed; so is one without a revocation that the
-        host knows already. Unset means that a file which is there stays.
+        host knows already, and with O(trusted) one that is older than the host's. Unset means that a file which is there stays.
     type: path
   crl:
     description:
@@ -328,6 +336,18 @@ EXAMPLES = r"""
         organizational_unit: clients
   register: requested
 
+- name: Exchange requests and answers with the company's authority in a folder
+  stronghold.mongodb.mongodb_tls:
+    trusted: "{{ lookup('ansible.builtin.file', 'company-ca.pem') }}"
+    requests_dir: ~/.stronghold/orders/requests
+    ca_file: /etc/stronghold/tls/ca.pem
+    certificates:
+      - path: /etc/stronghold/tls/reports.pem
+        kind: client
+        common_name: reports
+        organization: orders
+        organizational_unit: clients
+
 - name: Take a certificate that the company's own tools put on the host
   stronghold.mongodb.mongodb_tls:
     mode: external
@@ -430,9 +450,17 @@ certificates:
       description: Whole days until then.
       type: int
     request:
-      description: Certificate signing request in PEM, for the key that waits on the host.
+      description: Certificate signing request in PEM, for the key that waits on the host. In check mode null before there is one.
       returned: with O(trusted), when the certificate has to be issued and was not brought
       type: str
+    request_file:
+      description: File on the controller with the request.
+      returned: together with RV(certificates[].request), with O(requests_dir)
+      type: str
+    usable:
+      description: Whether the certificate that is there serves until then.
+      returned: together with RV(certificates[].request)
+      type: bool
 """
 
 import platform

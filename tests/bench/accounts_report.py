@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.report import PLACEHOLDER, WHY, grid
+from bench import page as pages
+from bench.page import grid
 
 METHOD = (Path(__file__).parent / "accounts.md").read_text().strip()
 TITLES = ("created", "unchanged")
@@ -74,20 +75,15 @@ def versions(ours: Mapping[str, str], peer: Mapping[str, str], pymongo: str, ser
 
 
 def page(date: str, facts: Mapping[str, str], measured: Sequence[Measured], previous: str) -> str:
-    """The whole page; where a goal is missed, the section Why of the previous page is kept, for a person to bring up to date."""
-    parts = [
-        "# Many accounts, created and unchanged",
+    return pages.page(
+        "Many accounts, created and unchanged",
         f"Written by `make bench-accounts` on {date}; one run.",
-        table(measured),
-        "## Machine and versions",
-        "\n".join(f"* {name}: {value}" for name, value in facts.items()),
-        "## Method",
+        [table(measured)],
+        facts,
         METHOD,
-    ]
-    if not all(goal.met for goal in goals(measured)):
-        _, heading, kept = previous.partition(f"\n{WHY}\n")
-        parts += [WHY, kept.strip() if heading else PLACEHOLDER]
-    return "\n\n".join(parts) + "\n"
+        met=all(goal.met for goal in goals(measured)),
+        previous=previous,
+    )
 
 
 def _peer(measured: Sequence[Measured], one: Measured) -> tuple[float, float] | None:

@@ -26,7 +26,8 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.decl
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.ruleset import script
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import parse, ranges
 from bench import machine, sides
-from bench.report import PLACEHOLDER, WHY, grid
+from bench import page as pages
+from bench.page import grid
 from lab.shell import LabError, progress
 
 PAGE = sides.PROJECT / "docs" / "benchmarks" / "allowlist.md"
@@ -151,19 +152,16 @@ def main() -> None:
         {"nftables": nft, "ansible-core": version("ansible-core"), "stronghold.mongodb": sides.our_version()},
     )
     print(table(measured))
-    parts = [
-        "# Many ranges in the packet filter",
+    text = pages.page(
+        "Many ranges in the packet filter",
         f"Written by `make bench-allowlist` on {date.today().isoformat()}; one run.",
-        table(measured),
-        "## Machine and versions",
-        "\n".join(f"* {name}: {value}" for name, value in facts.items()),
-        "## Method",
+        [table(measured)],
+        facts,
         METHOD,
-    ]
-    if not all(met for _text, met in goals(measured)):
-        _, heading, kept = (PAGE.read_text() if PAGE.exists() else "").partition(f"\n{WHY}\n")
-        parts += [WHY, kept.strip() if heading else PLACEHOLDER]
-    PAGE.write_text("\n\n".join(parts) + "\n")
+        met=all(met for _text, met in goals(measured)),
+        previous=PAGE.read_text() if PAGE.exists() else "",
+    )
+    PAGE.write_text(text)
     print(f"written to {PAGE.relative_to(sides.PROJECT)}")
 
 

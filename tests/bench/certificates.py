@@ -23,7 +23,8 @@ from typing import Any
 from scenario.playbook import Run
 
 from bench import machine, sides
-from bench.report import PLACEHOLDER, WHY, grid
+from bench import page as pages
+from bench.page import grid
 from lab.shell import LabError, progress
 
 PAGE = sides.PROJECT / "docs" / "benchmarks" / "certificates.md"
@@ -200,20 +201,15 @@ def _word(measured: Sequence[Measured]) -> str:
 
 
 def page(facts: Mapping[str, str], measured: Sequence[Measured], previous: str) -> str:
-    """The whole page; where the goal is missed, the section Why of the previous page is kept."""
-    parts = [
-        "# Certificates, issued and unchanged",
+    return pages.page(
+        "Certificates, issued and unchanged",
         f"Written by `make bench-certificates` on {date.today().isoformat()}; one run.",
-        table(measured),
-        "## Machine and versions",
-        "\n".join(f"* {name}: {value}" for name, value in facts.items()),
-        "## Method",
+        [table(measured)],
+        facts,
         METHOD,
-    ]
-    if _word(measured) == "missed":
-        _, heading, kept = previous.partition(f"\n{WHY}\n")
-        parts += [WHY, kept.strip() if heading else PLACEHOLDER]
-    return "\n\n".join(parts) + "\n"
+        met=_word(measured) == "met",
+        previous=previous,
+    )
 
 
 def main() -> None:

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from bench import page as pages
+from bench.page import grid
 from bench.sides import Measurement
-
-WHY = "## Why"
-PLACEHOLDER = "A goal was missed, and nobody has yet said why."
 
 METHOD = (Path(__file__).parent / "method.md").read_text().strip()
 
@@ -58,14 +57,6 @@ def table(results: Sequence[Line]) -> str:
     return grid(rows)
 
 
-def grid(rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, the first row its head."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    text = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in rows]
-    text.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join(text)
-
-
 def page(
     *,
     date: str,
@@ -75,24 +66,18 @@ def page(
     peer: Sequence[Measurement],
     previous: str,
 ) -> str:
-    """The whole page; where a goal is missed, the section Why of the previous page is kept, for a person to bring up to date."""
     results = lines(ours, peer)
     servers = sorted({one.server for one in (*ours, *peer)})
     facts = {**machine, **{f"Run by {title}": _listed(named) for title, named in versions.items()}, "MongoDB": ", ".join(servers)}
-    parts = [
-        "# First converge and unchanged re-run",
+    return pages.page(
+        "First converge and unchanged re-run",
         f"Written by `make bench-converge` on {date}; {_count(len(ours))} of each side.",
-        table(results),
-        _details("stronghold.mongodb", ours) + "\n" + _details("community.mongodb", peer),
-        "## Machine and versions",
-        "\n".join(f"* {name}: {value}" for name, value in facts.items()),
-        "## Method",
+        [table(results), _details("stronghold.mongodb", ours) + "\n" + _details("community.mongodb", peer)],
+        facts,
         METHOD,
-    ]
-    if not all(line.met for line in results):
-        _, heading, kept = previous.partition(f"\n{WHY}\n")
-        parts += [WHY, kept.strip() if heading else PLACEHOLDER]
-    return "\n\n".join(parts) + "\n"
+        met=all(line.met for line in results),
+        previous=previous,
+    )
 
 
 def _count(runs: int) -> str:

@@ -92,14 +92,14 @@ class TestWatch:
         assert net.db.rules() == good
 
     def test_an_entry_goes_when_its_time_is_over_with_its_connection(self, net: Net, tmp_path: Path) -> None:
-        entry = {"source": "10.99.2.2", "comment": "ticket 7", "expires": soon(3)}
+        entry = {"source": "10.99.2.2", "comment": "ticket 7", "expires": soon(6)}
         net.db.allow(groups=[{"name": "app", "sources": ["10.99.1.0/24"]}, {"name": "support", "sources": [entry]}])
         assert " until " in net.db.file()
         with closing(net.stranger.socket("10.99.2.1")) as support, closing(net.client.socket("10.99.1.1")) as app:
             support.connect(("10.99.2.1", 27017))
             app.connect(("10.99.1.1", 27017))
             assert watch(net.db, tmp_path) == ""
-            time.sleep(3)
+            time.sleep(6)
             kernel, file = watch(net.db, tmp_path).splitlines()
             assert kernel == "load table inet stronghold_mongodb: group support +0 -1"
             assert file == f"write {FILE}: group support +0 -1"

@@ -10,8 +10,8 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -21,9 +21,11 @@ import pymongo
 import pytest
 from integration.harness import Mongod, one_sentence
 from integration.services import Unit, stand_ins, until
+from pymongo.errors import ServerSelectionTimeoutError
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import authority, pem
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import authority, pem, revocation
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.describe import hexadecimal
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.handshake import presented
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import make_key
@@ -75,8 +77,17 @@ class Member(Unit):
         self.certificate.write_bytes(pem.write_pair(pair))
         return pair
 
+    @property
+    def lists(self) -> Path:
+        return self.folder / "crl.pem"
+
     def trust(self, *authorities: pem.Pair) -> None:
         self.trusted.write_bytes(pem.write_certificates([item.certificate for item in authorities]))
+        self.revoke(*authorities)
+
+    def revoke(self, *authorities: pem.Pair, serials: Sequence[int] = ()) -> None:
+        """The lists of all that are trusted, with ``serials`` revoked."""
+        self.lists.write_bytes(pem.write_lists([revocation.sign_list(item, None, serials, 30, now()) for item in authorities]))
 
     def run(self, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
         options = {
@@ -86,7 +97,12 @@ class Member(Unit):
             "tls_ca_file": str(self.trusted),
             "tls_certificate_key_file": str(self.own),
             "login_timeout": 5,
-            "rotates": {"certificate_key_file": str(self.certificate), "ca_file": str(self.trusted), "names": list(NAMES)},
+            "rotates": {
+                "certificate_key_file": str(self.certificate),
+                "ca_file": str(self.trusted),
+                "crl_file": str(self.lists),
+                "names": list(NAMES),
+            },
             "members": [f"127.0.0.1:{PORT + index}" for index in range(3)],
         }
         return self.restart_module(check=check, **{**options, **arguments})
@@ -171,8 +187,10 @@ def make_member(home: Path, by: pem.Pair, index: int) -> Member:
     command += ["--port", str(PORT + index), "--bind_ip", "127.0.0.1", "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"]
     command += ["--replSet", "rs", "--auth", "--clusterAuthMode", "x509", "--tlsMode", "requireTLS"]
     command += ["--tlsCertificateKeyFile", str(member.certificate), "--tlsCAFile", str(member.trusted)]
+    command += ["--tlsCRLFile", str(member.lists)]
     (folder / "command").write_text(json.dumps(command))
-    (folder / "inputs").write_text(json.dumps([str(path) for path in (member.config, member.certificate, member.trusted)]))
+    inputs = (member.config, member.certificate, member.trusted, member.lists)
+    (folder / "inputs").write_text(json.dumps([str(path) for path in inputs]))
     return member
 
 
@@ -234,12 +252,43 @@ def test_the_authority_is_replaced_without_a_restart(cluster: Cluster, members: 
         client.test.written.insert_one({})
 
 
-BAD = {
+def test_a_revocation_is_taken_up_without_a_restart(cluster: Cluster, members: list[Member], tmp_path: Path) -> None:
+    pids = [member.pid for member in members]
+    stolen, kept = (tmp_path / name for name in ("stolen.pem", "kept.pem"))
+    revoked = issue(cluster.authority, CLIENT)
+    stolen.write_bytes(pem.write_pair(revoked))
+    kept.write_bytes(pem.write_pair(issue(cluster.authority, CLIENT)))
+    for member in members:
+        assert served(member, stolen)
+        member.revoke(cluster.authority, serials=[revoked.certificate.serial_number])
+        assert served(member, stolen), "the file alone does nothing"
+        assert member.run()["changes"] == [
+            f"rotate certificates of {member.folder.name}: {member.lists} changed since the server started"
+        ]
+        assert not served(member, stolen)
+        assert served(member, kept)
+        assert member.run()["changed"] is False
+    assert [member.pid for member in members] == pids
+    until(cluster.settled)
+
+
+def served(member: Member, certificate: Path) -> bool:
+    options = {**member.tls, "tlsCertificateKeyFile": str(certificate), "serverSelectionTimeoutMS": 500}
+    with pymongo.MongoClient("127.0.0.1", member.server.port, directConnection=True, **options) as client:
+        try:
+            return bool(client.admin.command("ping")["ok"])
+        except ServerSelectionTimeoutError as error:
+            assert "connection closed" in str(error)
+            return False
+
+
+BAD: dict[str, Callable[[pem.Pair], pem.Pair]] = {
     "it expired on": lambda by: issue(by, at=now() - 40 * DAY),
     "it is not valid before": lambda by: issue(by, at=now() + DAY),
     "it is not signed by the authority": lambda _: issue(new_authority("foreign")),
     "it is not valid for 127.0.0.1": lambda by: issue(by, replace(MEMBER, names=("localhost",))),
     "its extended key usage does not allow it as a server": lambda by: issue(by, replace(CLIENT, names=NAMES)),
+    "it is revoked": issue,
     "its key does not belong to its certificate": lambda by: replace(issue(by), key=make_key("ec-p256")),
 }
 
@@ -248,12 +297,14 @@ BAD = {
 def test_bad_files_are_refused_and_the_server_is_left_as_it_is(cluster: Cluster, members: list[Member], reason: str) -> None:
     member = members[0]
     good, before = member.certificate.read_bytes(), (member.pid, member.serial(), member.record.read_text())
-    member.install(BAD[reason](cluster.authority))
+    bad = member.install(BAD[reason](cluster.authority))
+    if reason == "it is revoked":
+        member.revoke(cluster.authority, serials=[bad.certificate.serial_number])
     for arguments in ({}, {"check": True}, {"force": True}):
         assert reason in one_sentence(member.run(**arguments))
     assert (member.pid, member.serial(), member.record.read_text()) == before
     member.certificate.write_bytes(good)
-    assert member.run()["changed"] is False
+    assert member.run()["changed"] is (reason == "it is revoked"), "the list differs, and is taken up"
 
 
 def test_other_files_still_need_a_restart(cluster: Cluster, members: list[Member]) -> None:
@@ -277,6 +328,36 @@ def test_a_server_that_refuses_is_restarted(cluster: Cluster, members: list[Memb
     assert result["changes"][0].startswith(f"restart {member.folder.name}: ")
     assert member.pid != pid
     assert member.serial() == new.certificate.serial_number
+
+
+def test_a_server_that_does_not_present_the_new_certificate_is_restarted(cluster: Cluster, members: list[Member]) -> None:
+    """One that takes the rotation for done, and goes on with the old files: its command line names others."""
+    member, pid = members[0], members[0].pid
+    elsewhere = member.folder / "elsewhere.pem"
+    elsewhere.write_bytes(member.certificate.read_bytes())
+    with elsewhere_configured(member, elsewhere):
+        assert member.run(force=True)["changed"]
+        assert member.pid != pid
+        pid, old = member.pid, member.serial()
+        member.install(issue(cluster.authority))
+        result = member.run()
+        reason = f"after the rotation it still presents the certificate with serial {hexadecimal(old)}"
+        assert reason in result["changes"][-1]
+        assert result["changes"][-1].startswith(f"restart {member.folder.name}: {member.certificate} changed")
+        assert member.pid != pid
+    assert member.run(force=True)["changed"]
+    until(cluster.settled)
+
+
+@contextmanager
+def elsewhere_configured(member: Member, elsewhere: Path) -> Iterator[None]:
+    path = member.folder / "command"
+    text = path.read_text()
+    path.write_text(text.replace(str(member.certificate), str(elsewhere)))
+    try:
+        yield
+    finally:
+        path.write_text(text)
 
 
 def test_expired_certificates_are_mended_without_losing_the_majority(cluster: Cluster, members: list[Member]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,27 @@ def test_a_revoked_certificate_of_a_company_is_refused(site: Site, company: Comp
     refused = run_module("mongodb_tls", **{**options(site, company), **listed})
     assert "because it is revoked; correct that" in refused["msg"]
     assert site.files() == before
+
+
+def test_a_company_may_drop_what_has_expired_and_an_old_list_is_told_apart(site: Site, company: Company) -> None:
+    company.member()
+    company.member("laptop")
+    first = "".join(company.revocation_list(name) for name in ("between", "root"))
+    company.revocation_list("between", "laptop")
+    time.sleep(1)  # what lists say of their time is whole seconds
+    second = "".join(company.revocation_list(name) for name in ("between", "root"))
+    time.sleep(1)
+    company.path("between.index").write_text("")
+    third = "".join(company.revocation_list(name) for name in ("between", "root"))
+
+    def brought(lists: str) -> dict[str, Any]:
+        return run_module("mongodb_tls", **{**options(site, company), "crl_file": str(site.tls / "crl.pem"), "crl": lists})
+
+    assert brought(first)["changed"]
+    assert brought(second)["changed"]
+    assert "is older than the one on this host; bring the newest" in brought(first)["msg"]
+    assert brought(third)["changed"]
+    assert not brought(third)["changed"]
 
 
 def test_a_request_is_signed_by_the_company_and_brought_back_without_its_chain(site: Site, company: Company) -> None:

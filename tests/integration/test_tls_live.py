@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import ssl
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -28,6 +30,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import aut
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import make_key
+from lab.mongosh import mongosh
 
 PORT = 20260
 DAY = timedelta(days=1)
@@ -300,3 +303,32 @@ def test_info_of_a_list_that_ends(live: Live, tmp_path: Path) -> None:
         assert sentence in said(told)
     path.write_bytes(b"nonsense")
     assert info(live, crl_file=str(path))["trust_files"] == [{"path": str(path), "problems": ["it is not PEM"]}]
+
+
+def shell(site: Live, host: str, trusted: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """mongosh, which verifies chain and name unless told otherwise."""
+    files = ("--tlsCAFile", str(trusted or site.tls / "ca.pem"), "--tlsCertificateKeyFile", str(site.tls / "client.pem"))
+    uri = f"mongodb://{host}:{PORT}/?directConnection=true&serverSelectionTimeoutMS=4000"
+    words = [str(mongosh()), uri, "--tls", *files, "--quiet", "--eval", "print(db.hello().ok)"]
+    home = {**os.environ, "HOME": str(site.home)}
+    return subprocess.run(words, env=home, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_mongosh_connects_with_full_verification(live: Live) -> None:
+    for host in ("localhost", "127.0.0.1"):
+        done = shell(live, host)
+        assert (done.returncode, done.stdout.strip()) == (0, "1"), done.stdout + done.stderr
+
+
+def test_mongosh_goes_nowhere_else(live: Live) -> None:
+    other_name = shell(live, "127.0.0.2")
+    assert other_name.returncode != 0
+    assert "does not match certificate's altnames" in other_name.stderr
+    foreign = pem.Pair(
+        authority.sign_authority(key := make_key("ec-p256"), Subject("foreign"), 10, datetime.now(timezone.utc)), (), key
+    )
+    path = live.home / "foreign-ca.pem"
+    path.write_bytes(pem.write_certificates([foreign.certificate]))
+    stranger = shell(live, "localhost", path)
+    assert stranger.returncode != 0
+    assert "self-signed certificate in certificate chain" in stranger.stderr

@@ -32,6 +32,8 @@ class Account:
     acknowledged: list[int] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     longest_gap: float = 0.0
+    begin: float = 0.0
+    moments: list[float] = field(default_factory=list)
 
 
 @contextlib.contextmanager
@@ -43,6 +45,7 @@ def write_load(fleet: Fleet, host: str) -> Iterator[Account]:
     result = json.loads(ssh(fleet, host, f"cat {OUTPUT}"))
     account.acknowledged, account.errors = result["acknowledged"], result["errors"]
     account.longest_gap = result["longest_gap"]
+    account.begin, account.moments = result["begin"], result["moments"]
 
 
 @contextlib.contextmanager

@@ -7,7 +7,8 @@
     write_load.py URI SECONDS OUTPUT
 
 Inserts numbered documents with ``w: majority``, one after the other, until SECONDS passed or OUTPUT.stop exists, and writes
-what happened to OUTPUT as JSON: acknowledged (numbers), errors (texts), longest_gap (seconds between two acknowledgements).
+what happened to OUTPUT as JSON: acknowledged (numbers), errors (texts), longest_gap (seconds between two acknowledgements),
+begin (seconds since the epoch), moments (of the acknowledgements, in seconds since then).
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ def main() -> None:
     errors: list[str] = []
     longest = 0.0
     number = 0
+    moments: list[float] = []
+    began = time.time()
     last = begin = time.monotonic()
     while time.monotonic() - begin < seconds and not stop.exists():
         number += 1
@@ -44,11 +47,13 @@ def main() -> None:
             acknowledged.append(number)
             now = time.monotonic()
             longest = max(longest, now - last)
+            moments.append(round(now - begin, 5))
             last = now
         if number == 1:
             Path(f"{output}.started").touch()
         time.sleep(PAUSE)
-    output.write_text(json.dumps({"acknowledged": acknowledged, "errors": errors, "longest_gap": longest}))
+    told = {"acknowledged": acknowledged, "errors": errors, "longest_gap": longest, "begin": began, "moments": moments}
+    output.write_text(json.dumps(told))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -67,7 +68,7 @@ def command(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         behaviour.append(settings)
         return behaviour[0](tell)
 
-    monkeypatch.setattr(program, "COMMANDS", {"expiry": run})
+    monkeypatch.setattr(program, "COMMANDS", {"expiry": lambda: run})
     return behaviour
 
 
@@ -123,3 +124,11 @@ def test_settings_that_cannot_be_used_are_one_sentence_without_them(
 def test_settings_that_are_missing_are_one_sentence(capfd: pytest.CaptureFixture[str]) -> None:
     assert program.main(["expiry", "--config", "/nonexistent"]) == 1
     assert "could not read /nonexistent" in capfd.readouterr().err
+
+
+def test_what_runs_twice_a_minute_loads_nothing_that_it_does_not_need(tmp_path: Path) -> None:
+    file = tmp_path / "stronghold"
+    file.write_bytes(bundle.build(sys.executable))
+    load = f"import sys; sys.path.insert(0, {str(file)!r}); from {bundle.ENTRY} import COMMANDS; COMMANDS[{{!r}}]()"
+    script = f"{load.format('allowlist')}; print(sorted({{'pymongo', 'cryptography'}} & set(sys.modules)))"
+    assert subprocess.check_output([sys.executable, "-I", "-c", script], text=True).strip() == "[]"

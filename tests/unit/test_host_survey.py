@@ -79,3 +79,18 @@ def test_pip_runs_from_the_wheel_that_was_found(venv: Path) -> None:
 def test_what_a_server_is_configured_with(text: str, mode: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SURVEY["configured"].__globals__, "read", lambda _path: text)
     assert SURVEY["configured"]("net.tls.mode") == mode
+
+
+def test_what_the_server_was_started_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [tmp_path / "mongod.conf", tmp_path / "ca.pem"]
+    for file in files:
+        file.write_text("before")
+    record = tmp_path / "record"
+    monkeypatch.setitem(SURVEY["as_started"].__globals__, "STARTED_WITH", str(record))
+    assert not SURVEY["as_started"]()
+    record.write_text(subprocess.run(["sha256sum", *files], check=True, capture_output=True, text=True).stdout)
+    assert SURVEY["as_started"]()
+    files[1].write_text("after")
+    assert not SURVEY["as_started"]()
+    files[1].unlink()
+    assert not SURVEY["as_started"]()

@@ -87,8 +87,19 @@ def test_what_a_list_would_forget() -> None:
     successor = revocation.sign_list(new_authority(), None, [7], 10, NOW)
     assert revocation.forgotten([before], [fewer]) == [7]
     assert revocation.forgotten([before], [before, fewer]) == []
-    assert revocation.forgotten([before], [fewer, successor]) == [], "an authority and its successor may have one name"
+    assert revocation.forgotten([before], [fewer, successor]) == [7], "an authority and its successor may have one name"
+    assert revocation.forgotten([before], [successor]) == [], "hosts trust the successor alone"
     assert revocation.forgotten([before], [revocation.sign_list(new_authority("other"), None, [], 10, NOW)]) == []
+
+
+def test_an_older_list_is_told_from_one_that_has_dropped_something() -> None:
+    before = revocation.sign_list(AUTHORITY, None, [7, 8], 10, NOW)
+    later = revocation.sign_list(AUTHORITY, None, [8], 10, NOW + DAY)
+    assert revocation.older([before], [later]) == revocation.older([before], [before]) == []
+    assert revocation.older([later], [before]) == [
+        "the revocation list of CN=authority of 2026-05-01T11:55:00Z is older than the one on this host"
+    ]
+    assert revocation.older([later], [revocation.sign_list(new_authority(), None, [], 10, NOW)]) == []
 
 
 def test_a_list_is_read_as_it_was_written_and_no_other_text() -> None:

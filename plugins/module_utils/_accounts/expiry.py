@@ -24,8 +24,9 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grant
     is_expired,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.sessions import Key, kill_orphans, kill_sessions
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login, connect, translate
+from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import connect, translate
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
 
 if TYPE_CHECKING:
     from pymongo import MongoClient

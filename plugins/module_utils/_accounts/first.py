@@ -17,8 +17,9 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.bulk 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decision import decide, password_matches
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import Accounts
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, User
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login, connect
+from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import connect
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Plan
 from ansible_collections.stronghold.mongodb.plugins.module_utils._private_server import PrivateServer, data_in_use, is_empty
 

@@ -17,8 +17,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login, connect, translate
+from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import connect, translate
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.address import Address, parse_address
 
 if TYPE_CHECKING:

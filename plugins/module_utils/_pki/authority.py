@@ -143,15 +143,18 @@ class AuthorityFolder:
             raise self._failure(f"of the error '{error}'", "check the folder and its owner") from error
         return True
 
+    def require_signer(self) -> None:
+        """Raises StrongholdError where the signer of an intermediate is there, and is of a single level."""
+        above = self.signer.certificate() if self.signer else None
+        if above is not None and not may_sign_authorities(above):
+            raise self._failure(
+                f"{rfc2253(above.subject)} may sign no further authority (its path length is 0)",
+                "replace that authority by one that is created together with an intermediate",
+            )
+
     def _certified(self, key: Any, now: datetime) -> x509.Certificate:
+        self.require_signer()
         by = self.signer.opened(now)[0] if self.signer else None
-        if by is not None:
-            level = by.certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
-            if level is not None and level <= self.path_length:
-                raise self._failure(
-                    f"{rfc2253(by.certificate.subject)} may sign no further authority (its path length is {level})",
-                    "replace that authority by one that is created together with an intermediate",
-                )
         return sign_authority(key, self.subject, self.days, now, path_length=self.path_length, permitted=self.permitted, by=by)
 
     def revocations(self) -> x509.CertificateRevocationList | None:
@@ -251,6 +254,11 @@ class AuthorityFolder:
 
     def _failure(self, reason: str, remedy: str) -> StrongholdError:
         return StrongholdError(CONTROLLER, f"use the authority {self.folder}", reason, remedy)
+
+
+def may_sign_authorities(certificate: x509.Certificate) -> bool:
+    """Whether it may sign an intermediate."""
+    return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length != 0
 
 
 def sign_authority(

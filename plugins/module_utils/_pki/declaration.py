@@ -69,6 +69,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         },
         "trusted": {"type": "str"},
         "chain": {"type": "str"},
+        "requests_dir": {"type": "path"},
         "also_trust": {"type": "list", "elements": "str", "default": []},
         "ca_file": {"type": "path", "required": True},
         "crl_file": {"type": "path"},
@@ -165,6 +166,9 @@ def wanted_certificates(params: dict[str, Any], host: str) -> list[Wanted]:
     _check_revocation(params, host)
     _check_backups(wanted, host)
     _check_issuers(wanted, params, host)
+    if params.get("authority") and params.get("requests_dir"):
+        reason = "the authority signs without them"
+        raise _refusal(host, "requests_dir", reason, "leave it out, or give trusted instead of authority")
     if params.get("authority") and (params.get("mode") == "external" or any(item.source for item in wanted)):
         reason = "its certificates come from elsewhere, and the authority would sign none"
         raise _refusal(host, "mode external", reason, "give trusted instead of authority")

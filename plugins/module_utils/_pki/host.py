@@ -134,11 +134,14 @@ class Host:
             elif self.trusted:
                 self._refuse_lists(path, ["there is none"])
             return
-        everyone = [*self.trusted, *self.also, *self.issuers]
+        everyone = [*self.trusted, *self.also, *self.chain, *self.issuers]
         reasons = revocation.problems(self.lists, [*self.issuers, *self.also], everyone, self.now)
         if reasons:
             self._refuse_lists(path, reasons)
-        forgotten = revocation.forgotten(present, self.lists)
+        old = revocation.older(present, self.lists) if self.external else []
+        if old:
+            self._refuse_lists(path, old, "bring the newest")
+        forgotten = [] if self.external else revocation.forgotten(present, self.lists)
         if forgotten:
             numbers = ", ".join(map(describe.hexadecimal, forgotten))
             reasons = [f"certificates that this host knows as revoked would come in again, serials {numbers}"]
@@ -170,6 +173,8 @@ class Host:
                 pair = pem.read_pair(data)
                 reasons = self._judge(pair, wanted) if ready is None else _differences(pair, ready)
                 foreign = not key_matches(pair)
+                if reasons and self.external and brought and _is(brought, pair):
+                    brought = None
             except pem.PemError as error:
                 reasons = [f"the file there is not usable: {error}"]
                 foreign = True
@@ -178,7 +183,7 @@ class Host:
             "kind": wanted.kind,
             "subject": rfc2253(wanted.subject.to_name()),
             "names": list(wanted.names),
-            "issued": bool(reasons and (brought or ready or self.check_mode)),
+            "issued": bool(reasons and (brought or ready or (self.check_mode and not self.external))),
             "reasons": reasons,
             **dict.fromkeys(("serial", "fingerprint", "not_before", "not_after", "days_left")),
         }
@@ -195,9 +200,11 @@ class Host:
 
     def _judge(self, pair: pem.Pair, wanted: Wanted) -> list[str]:
         if self.external:
-            found = judge_external(pair, wanted, self.trusted, self.now, self.lists)
-            return found + near_end(pair.certificate, wanted, self.now)
+            return self._faults(pair, wanted) + near_end(pair.certificate, wanted, self.now)
         return judge(pair, wanted, self.trusted, self.now, also=self.also, chain=self.chain, lists=self.lists)
+
+    def _faults(self, pair: pem.Pair, wanted: Wanted) -> list[str]:
+        return judge_external(pair, wanted, self.trusted, self.now, self.lists)
 
     def _note_issuers(self, pair: pem.Pair) -> None:
         self.issuers += [issuer for issuer in issuers(pair, self.trusted) if issuer not in self.issuers]
@@ -219,7 +226,7 @@ class Host:
         pair = pem.Pair(certificate, tuple(chain), key)
         if not chain and self.chain and issued_by(certificate, self.chain[0]):
             pair = pem.Pair(certificate, self.chain, key)
-        reasons = judge_external(pair, wanted, self.trusted, self.now, self.lists)
+        reasons = self._faults(pair, wanted)
         if reasons:
             raise StrongholdError(self.name, attempt, "; ".join(reasons), "correct that, and run the task again")
         self.plan.warnings += [
@@ -267,7 +274,12 @@ class Host:
         if self.trusted:
             after["issuer"] = rfc2253(self.trusted[0].subject)
         waiting = self._pending_key(wanted)
-        if waiting is not None and not self.check_mode:
+        if self.external:
+            result.update(request=None, usable=pair is not None and not self._faults(pair, wanted))
+            if pair is not None:
+                self._note_issuers(pair)
+                result.update({**describe.facts(pair.certificate, self.now), "subject": result["subject"]})
+        if waiting is not None and (self.external or not self.check_mode):
             result["request"] = make_request(waiting, wanted)
             return
 
@@ -415,6 +427,13 @@ def _differences(pair: pem.Pair, ready: pem.Pair) -> list[str]:
     if pair.chain != ready.chain:
         return ["its source holds another chain"]
     return [] if key_matches(pair) else ["its key does not belong to its certificate"]
+
+
+def _is(brought: str, pair: pem.Pair) -> bool:
+    """Whether what was brought is the certificate in place, which is to be replaced."""
+    with suppress(pem.PemError):
+        return pem.read_certificates(brought.encode())[0] == pair.certificate
+    return False
 
 
 def _pending(wanted: Wanted) -> Path:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.pem import public_bytes
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import usages
 
 with suppress(ImportError):
@@ -28,6 +29,19 @@ def make_request(key: Any, wanted: Wanted) -> str:
     for extension in wanted.named():
         builder = builder.add_extension(extension, critical=False)
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+
+def ask_the_same(first: bytes, second: bytes) -> bool:
+    """Whether two requests in PEM are for the same key and say the same; their signatures may differ."""
+    try:
+        one, other = (x509.load_pem_x509_csr(data) for data in (first, second))
+    except ValueError:
+        return False
+    return (
+        public_bytes(one.public_key()) == public_bytes(other.public_key())
+        and one.subject == other.subject
+        and list(one.extensions) == list(other.extensions)
+    )
 
 
 def requested_key(request: str) -> Any:

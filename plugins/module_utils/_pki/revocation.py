@@ -96,12 +96,24 @@ def problems(
 def forgotten(present: Iterable[x509.CertificateRevocationList], wanted: Iterable[x509.CertificateRevocationList]) -> list[int]:
     """Serials that are revoked in ``present`` and would not be in ``wanted``, of issuers with a list in both.
 
-    An authority and its successor may have one name.
+    An authority and its successor may have one name, and differ by their keys.
     """
-    after: dict[x509.Name, frozenset[int]] = {}
+    after: dict[tuple[x509.Name, bytes | None], frozenset[int]] = {}
     for item in wanted:
-        after[item.issuer] = after.get(item.issuer, frozenset()) | serials(item)
-    return sorted({serial for item in present if item.issuer in after for serial in serials(item) - after[item.issuer]})
+        after[_issuer(item)] = after.get(_issuer(item), frozenset()) | serials(item)
+    return sorted({serial for item in present for serial in serials(item) - after.get(_issuer(item), serials(item))})
+
+
+def older(present: Sequence[x509.CertificateRevocationList], wanted: Iterable[x509.CertificateRevocationList]) -> list[str]:
+    """Which of ``wanted`` were made before the ones in ``present``, as clauses.
+
+    This is how a list from elsewhere is told to be an old one: its issuer may drop what has expired.
+    """
+    return [
+        f"the revocation list of {rfc2253(item.issuer)} of {moment(currency(item)[0])} is older than the one on this host"
+        for item in wanted
+        if any(_issuer(item) == _issuer(other) and currency(item)[0] < currency(other)[0] for other in present)
+    ]
 
 
 def for_list(lists: Iterable[x509.CertificateRevocationList]) -> list[str]:
@@ -120,6 +132,14 @@ def _number(item: x509.CertificateRevocationList | None) -> int:
         return item.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
     except x509.ExtensionNotFound:
         return 0
+
+
+def _issuer(item: x509.CertificateRevocationList) -> tuple[x509.Name, bytes | None]:
+    try:
+        key = item.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+    except x509.ExtensionNotFound:
+        key = None
+    return item.issuer, key
 
 
 def _authority_key(certificate: x509.Certificate) -> x509.AuthorityKeyIdentifier:

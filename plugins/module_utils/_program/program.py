@@ -14,6 +14,7 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import platform
 import sys
@@ -21,24 +22,33 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import PYMONGO_IMPORT_ERROR
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._program import allowlist, expiry
 
 Settings = Mapping[str, Any]
 Command = Callable[[Settings, Callable[[str], object]], Sequence[StrongholdError]]
 
 
-def _certificates(settings: Settings, tell: Callable[[str], object]) -> Sequence[StrongholdError]:
-    from ansible_collections.stronghold.mongodb.plugins.module_utils._program import (  # noqa: PLC0415
-        certificates,  # not for those that run twice a minute, which need none of what it imports
-    )
+def _allowlist() -> Command:
+    from ansible_collections.stronghold.mongodb.plugins.module_utils._program.allowlist import run  # noqa: PLC0415
 
-    return certificates.run(settings, tell)
+    return run
 
 
-# Each is called with its settings and a function that tells a line, and returns what failed while the rest was done.
-COMMANDS: Mapping[str, Command] = {"allowlist": allowlist.run, "certificates": _certificates, "expiry": expiry.run}
+def _certificates() -> Command:
+    from ansible_collections.stronghold.mongodb.plugins.module_utils._program.certificates import run  # noqa: PLC0415
+
+    return run
+
+
+def _expiry() -> Command:
+    from ansible_collections.stronghold.mongodb.plugins.module_utils._program.expiry import run  # noqa: PLC0415
+
+    return run
+
+
+# Each gives a function that is called with its settings and a function that tells a line, and returns what failed while the rest
+# was done. What a command imports it imports when it is run: two of them run twice a minute.
+COMMANDS: Mapping[str, Callable[[], Command]] = {"allowlist": _allowlist, "certificates": _certificates, "expiry": _expiry}
 CONNECTING = frozenset({"expiry"})  # those that log in to a server, for which they need PyMongo
 SETTINGS_DIRECTORY = "/etc/stronghold"
 
@@ -57,7 +67,7 @@ def main(words: Sequence[str] | None = None) -> int:
     path = Path(chosen.config or f"{SETTINGS_DIRECTORY}/{chosen.command}.json")
     try:
         _require_libraries(chosen.command)
-        failures = COMMANDS[chosen.command](_read(path), _tell)
+        failures = COMMANDS[chosen.command]()(_read(path), _tell)
     except StrongholdError as error:
         failures = [error]
     except Exception as error:
@@ -69,7 +79,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _require_libraries(command: str) -> None:
-    if PYMONGO_IMPORT_ERROR and command in CONNECTING:
+    if command in CONNECTING and importlib.util.find_spec("pymongo") is None:
         reason, remedy = f"{sys.executable} has no PyMongo", "apply stronghold.mongodb.mongodb_host"
         raise StrongholdError(platform.node(), f"run {command}", reason, remedy)
 

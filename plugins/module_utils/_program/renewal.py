@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils import _files as files
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import PYMONGO_IMPORT_ERROR, Login
+from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import PYMONGO_IMPORT_ERROR
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, judge, pem
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.authority import sign_again
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import renew_before_of

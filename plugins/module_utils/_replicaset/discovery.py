@@ -15,8 +15,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login, connect
+from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import connect
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.address import Address, parse_address
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.rules import Refusal
 

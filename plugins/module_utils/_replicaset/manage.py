@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Plan
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset import rules
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.address import parse_address

@@ -18,8 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Instead, Plan
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset import restart
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.address import Address

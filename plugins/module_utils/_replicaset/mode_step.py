@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils import _files
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login, connect
+from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import connect
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._modes import parameters
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset import restart
 

@@ -16,8 +16,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import Login, connect, translate
+from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import connect, translate
 from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.address import Address, key_of, parse_address
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.config import Config, from_server, to_server
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.discovery import Peer, Sighting, ask_all, look

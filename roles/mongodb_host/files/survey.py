@@ -30,14 +30,13 @@ SHOWN_UNITS = (
     "stronghold-firewall.service",
     "stronghold-allowlist.timer",
     "stronghold-certificates.timer",
+    "stronghold-expiry.timer",
     "firewalld.service",
     "mongod.service",
 )
 MANAGED_FILES = (
     "etc/hosts",
     "etc/sysctl.d/60-stronghold-mongodb.conf",
-    "etc/stronghold/allowlist.json",
-    "etc/stronghold/certificates.json",
     "etc/systemd/system/stronghold-*.service",
     "etc/systemd/system/stronghold-*.timer",
     "etc/systemd/system/mongod.service.d/*.conf",
@@ -46,6 +45,7 @@ MANAGED_FILES = (
     "etc/pki/rpm-gpg/RPM-GPG-KEY-mongodb-org-*",
     "etc/yum.repos.d/mongodb-org-*.repo",
 )
+STARTED_WITH = "/run/stronghold/mongod-started-with"
 PROGRAM = Path("/opt/stronghold/bin/stronghold")
 THP_LINK = "/etc/systemd/system/basic.target.wants/stronghold-mongodb-thp.service"
 SHOW = ("systemctl", "show", "--property=Id,ActiveState,UnitFileState,NeedDaemonReload")
@@ -103,14 +103,28 @@ def managed_files():
     return found
 
 
-def program():
-    """SHA-256, mode and owner of the program that runs here by itself, or None."""
+def digested(path):
+    """SHA-256, mode and owner of a file, or None."""
     try:
-        state = PROGRAM.stat()
-        digest = hashlib.sha256(PROGRAM.read_bytes()).hexdigest()
+        state = Path(path).stat()
+        digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
     except OSError:
         return None
     return {"sha256": digest, "mode": format(state.st_mode & 0o7777, "04o"), "uid": state.st_uid}
+
+
+def as_started():
+    """Whether the server's program and files are certainly those that it was started with."""
+    recorded = [line.split(None, 1) for line in (read(STARTED_WITH) or "").splitlines()]
+    whole = recorded and all((digested(path) or {}).get("sha256") == digest for digest, path in recorded)
+    return bool(whole) and not any(link(path / "exe").endswith("/mongod (deleted)") for path in Path("/proc").glob("[0-9]*"))
+
+
+def link(path):
+    try:
+        return str(Path(path).readlink())
+    except OSError:
+        return ""
 
 
 def existing(path):
@@ -236,7 +250,9 @@ def survey(wanted):
         "thp": {name: kernel_file(THP + name) for name in ("enabled", "defrag", "khugepaged/max_ptes_none")},
         "sysctls": {name: kernel_file("/proc/sys/" + name.replace(".", "/")) for name in wanted["sysctls"]},
         "files": managed_files(),
-        "program": program(),
+        "program": digested(PROGRAM),
+        "settings": {path.stem: digested(path) for path in Path("/etc/stronghold").glob("*.json")},
+        "as_started": as_started(),
         "thp_unit_enabled": Path(THP_LINK).is_symlink(),
         "units": shown_units(shown),
         "packages": installed(packages),

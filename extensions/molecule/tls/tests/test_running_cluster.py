@@ -11,13 +11,13 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from scenario import load, playbook
+from scenario import certificates, load, playbook
+from scenario.certificates import processes
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import authority, pem
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import pem
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.handshake import presented
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import make_key
 from lab import access
 from lab.fleet import Fleet, Host, ssh
 
@@ -37,10 +37,6 @@ def serials(fleet: Fleet) -> dict[str, int]:
         assert seen.problem == ""
         found[host.name] = seen.certificate.serial_number
     return found
-
-
-def processes(fleet: Fleet) -> list[str]:
-    return [ssh(fleet, host.name, "systemctl show --property=MainPID --value mongod") for host in access.members(fleet)]
 
 
 def test_a_rotation_is_seen_by_nobody(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
@@ -107,10 +103,7 @@ def shorten(fleet: Fleet, host: Host) -> None:
     wanted = Wanted(
         Path("/unused"), "member", Subject(host.name, str(fleet.vars["mongodb_cluster_name"]), "members"), names, days=1
     )
-    passphrase = (access.secrets(fleet) / "authority-passphrase").read_text().strip()
-    now = datetime.now(timezone.utc)
-    by = authority.AuthorityFolder(access.secrets(fleet) / "authority", Subject("unused"), passphrase=passphrase).opened(now)[0]
-    key = make_key(wanted.key_type)
-    certificate = authority.sign(by, key.public_key(), wanted, now - timedelta(days=1) + timedelta(seconds=SHORT))
-    text = pem.write_pair(pem.Pair(certificate, (), key)).decode()
+    at = datetime.now(timezone.utc) - timedelta(days=1) + timedelta(seconds=SHORT)
+    pair = certificates.issue(certificates.opened(fleet), wanted, at)
+    text = pem.write_pair(pair).decode()
     ssh(fleet, host.name, f"cat > /etc/stronghold/tls/member.pem <<'END'\n{text}END\nsystemctl restart mongod")

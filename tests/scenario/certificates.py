@@ -1,0 +1,72 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Certificates by a fleet's own authority, and what its servers say to them."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from datetime import datetime, timezone
+from pathlib import Path
+
+from pymongo.errors import ServerSelectionTimeoutError
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import authority, pem
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import make_key
+from lab import access
+from lab.fleet import Fleet, Host, ssh
+
+PORT = 27017
+SAID = "SSL peer certificate validation failed: "
+
+
+def opened(fleet: Fleet) -> pem.Pair:
+    """The fleet's authority with its key."""
+    passphrase = (access.secrets(fleet) / "authority-passphrase").read_text().strip()
+    folder = authority.AuthorityFolder(access.secrets(fleet) / "authority", Subject("unused"), passphrase=passphrase)
+    return folder.opened(datetime.now(timezone.utc))[0]
+
+
+def issue(by: pem.Pair, wanted: Wanted, at: datetime | None = None) -> pem.Pair:
+    """A certificate that was issued at the time ``at``, with a key of its own."""
+    key = make_key(wanted.key_type)
+    return pem.Pair(authority.sign(by, key.public_key(), wanted, at or datetime.now(timezone.utc)), (), key)
+
+
+def processes(fleet: Fleet) -> list[str]:
+    """The servers' process numbers, which a restart changes."""
+    return [ssh(fleet, host.name, "systemctl show --property=MainPID --value mongod") for host in access.members(fleet)]
+
+
+def refused(fleet: Fleet, host: Host, certificate: Path) -> str:
+    """Why a member ended the connection of a client with this certificate, in its own words; empty where it served the client."""
+    with access.client(fleet, host, log_in=False, serverSelectionTimeoutMS=500, tlsCertificateKeyFile=str(certificate)) as client:
+        try:
+            client.admin.command("ping")
+        except ServerSelectionTimeoutError as error:
+            assert "connection closed" in str(error)
+            told = ssh(fleet, host.name, f"grep -o '{SAID}[^\"]*' /var/log/mongodb/mongod.log | tail -n 1")
+            return told.strip().removeprefix(SAID)
+    return ""
+
+
+def alert(fleet: Fleet, host: Host, version: ssl.TLSVersion) -> str:
+    """The alert by which a member ends a handshake in ``version``, in OpenSSL's words; empty where it goes through.
+
+    This side allows everything, so that it is the server that refuses.
+    """
+    options = access.tls_options(fleet)
+    context = ssl.create_default_context(cafile=options["tlsCAFile"])
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = version
+    context.load_cert_chain(options["tlsCertificateKeyFile"])
+    with socket.create_connection((host.address, PORT), 5) as plain:
+        try:
+            context.wrap_socket(plain, server_hostname=host.address).close()
+        except ssl.SSLError as error:
+            return error.reason or str(error)
+    return ""
