@@ -21,7 +21,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import des
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.authority import (
     CONTROLLER,
     AuthorityFolder,
-    may_sign_authorities,
+    has_room_for,
     sign,
     sign_authority,
 )
@@ -236,7 +236,7 @@ class ActionModule(ActionBase):
         if not intermediate:
             return folder
         present = folder.certificate()
-        if present is not None and options["successor"] and not may_sign_authorities(present):
+        if present is not None and options["successor"] and not has_room_for(present, int(options["issuers"])):
             return folder
         own: dict[str, Any] = {}
         if intermediate["passphrase"] or intermediate["passphrase_file"]:

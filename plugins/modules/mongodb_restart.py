@@ -47,8 +47,8 @@ options:
       - Before a restart or a rotation they are judged. Files that the server or its peers would refuse, such as an expired
         certificate, one for other names, or one of an authority that is not in O(rotates.ca_file), are an error, and the server
         is left as it is.
-      - A server that nobody can connect to any more because the certificate that it presents has expired is restarted when
-        the files are good, unless other members tell that the majority depends on it.
+      - A server that nobody can connect to any more because the certificate that it presents has expired, or a revocation list
+        that it holds has ended, is restarted when the files are good, unless other members tell that the majority depends on it.
       - Needs the Python library C(cryptography). Unset means that every changed file leads to a restart.
     type: dict
     suboptions:

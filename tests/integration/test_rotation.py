@@ -173,7 +173,7 @@ def initiate(members: list[Member]) -> None:
         settings = {"electionTimeoutMillis": 2000}
         client.admin.command({"replSetInitiate": {"_id": "rs", "members": hosts, "settings": settings}})
         until(lambda: client.admin.command("hello")["isWritablePrimary"])
-        client.admin.command({"createUser": "admin", "pwd": "secret", "roles": ["root"]})
+        client.admin.command({"createUser": "admin", "pwd": "secret", "roles": ["root"], "writeConcern": {"w": 3}})
 
 
 def make_member(home: Path, by: pem.Pair, index: int) -> Member:
@@ -374,6 +374,28 @@ def test_expired_certificates_are_mended_without_losing_the_majority(cluster: Cl
     for member in members:
         predicted = member.run(check=True)
         assert "it presents a certificate that expired on" in predicted["changes"][0]
+        assert member.run()["changes"] == predicted["changes"]
+    until(cluster.settled)
+    assert all(member.pid != pid for member, pid in zip(members, pids))
+    assert [member.run()["changed"] for member in members] == [False] * 3
+
+
+def test_lists_that_have_ended_are_mended(cluster: Cluster, members: list[Member]) -> None:
+    """Servers refuse everybody, also the login that would have them take up a new list."""
+    end = now() + timedelta(seconds=20)
+    for member in members:
+        short = revocation.sign_list(cluster.authority, None, (), 1, end - DAY)
+        member.lists.write_bytes(pem.write_lists([short]))
+        assert member.run()["changed"]
+    time.sleep(max(0.0, (end - now()).total_seconds()))
+    until(lambda: not served(members[0], members[0].own))
+    pids = [member.pid for member in members]
+    assert "the server closed the connection" in one_sentence(members[0].run())
+    for member in members:
+        member.revoke(cluster.authority)
+    for member in members:
+        predicted = member.run(check=True)
+        assert "it ends connections as with a revocation list that has ended" in predicted["changes"][0]
         assert member.run()["changes"] == predicted["changes"]
     until(cluster.settled)
     assert all(member.pid != pid for member, pid in zip(members, pids))

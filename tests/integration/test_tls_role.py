@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The role mongodb_tls as a whole, on hosts that are all this machine: what it refuses, and a company's authority."""
+"""The certificates of the role mongodb_tls, on hosts that are all this machine: what it refuses, and a company's authority."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ class Cluster:
         hosts: dict[str, Any] = {"hosts": {host: {"mongodb_cluster_address": ADDRESS} for host in self.hosts}}
         inventory = {"all": {"vars": variables, "children": {"mongodb": hosts}}}
         (self.home / "hosts.json").write_text(json.dumps(inventory))
-        for name, role in (("site", {}), ("replace", {"tasks_from": "replace"}), ("replaced", {"tasks_from": "replaced"})):
+        for name in ("certificates", "replace", "replaced"):
+            role = {"tasks_from": name}
             task = {"ansible.builtin.include_role": {"name": "stronghold.mongodb.mongodb_tls", **role}}
             play = {
                 "hosts": "mongodb",
@@ -67,13 +68,13 @@ class Cluster:
     def environment(self) -> dict[str, str]:
         return {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".tree"), "ANSIBLE_NOCOLOR": "1"}
 
-    def run(self, play: str = "site", *words: str, **variables: Any) -> str:
+    def run(self, play: str = "certificates", *words: str, **variables: Any) -> str:
         """What was printed, on one line."""
         command = self.command(play, variables, *words)
         done = subprocess.run(command, env=self.environment(), capture_output=True, text=True, check=False)
         return " ".join((done.stdout + done.stderr).split())
 
-    def good(self, play: str = "site", *words: str, **variables: Any) -> str:
+    def good(self, play: str = "certificates", *words: str, **variables: Any) -> str:
         output = self.run(play, *words, **variables)
         assert set(counts(output, "failed")) == {"0"}, output[-3000:]
         return output
@@ -201,12 +202,12 @@ def answer(cluster: Cluster, company: Company, name: str, days: int = 365) -> No
 
 def test_a_company_s_authority_by_requests_and_answers(tmp_path: Path) -> None:
     cluster, company = Cluster(tmp_path, ("db-a", "db-b")), Company(tmp_path / "company")
-    declared = shown("Certificates by the company's authority")
+    declared = shown("Certificates by an authority of the company")
     assert set(declared) == {"mongodb_tls_trusted", "mongodb_tls_chain"}
     lists = "".join(company.revocation_list(name) for name in ("between", "root"))
     declared.update(mongodb_tls_revocation=True, mongodb_tls_crl=lists)
     requests = [f"{host}-{kind}" for host in cluster.hosts for kind in ("member", "client")]
-    cluster.good("site", "--check", "--diff", **declared)
+    cluster.good("certificates", "--check", "--diff", **declared)
     assert not cluster.secrets.joinpath("requests").exists()
     assert counts(cluster.run(**declared), "failed") == ["1", "1"]
     folder = cluster.secrets / "requests"

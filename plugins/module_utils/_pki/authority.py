@@ -144,11 +144,11 @@ class AuthorityFolder:
         return True
 
     def require_signer(self) -> None:
-        """Raises StrongholdError where the signer of an intermediate is there, and is of a single level."""
+        """Raises StrongholdError where the signer of an intermediate is there, and has no room for it."""
         above = self.signer.certificate() if self.signer else None
-        if above is not None and not may_sign_authorities(above):
+        if above is not None and not has_room_for(above, self.path_length):
             raise self._failure(
-                f"{rfc2253(above.subject)} may sign no further authority (its path length is 0)",
+                f"{rfc2253(above.subject)} may sign no further authority (its path length is {path_length(above)})",
                 "replace that authority by one that is created together with an intermediate",
             )
 
@@ -256,9 +256,15 @@ class AuthorityFolder:
         return StrongholdError(CONTROLLER, f"use the authority {self.folder}", reason, remedy)
 
 
-def may_sign_authorities(certificate: x509.Certificate) -> bool:
-    """Whether it may sign an intermediate."""
-    return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length != 0
+def path_length(certificate: x509.Certificate) -> int | None:
+    """How many levels of authorities may follow it, None for any."""
+    return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
+
+
+def has_room_for(certificate: x509.Certificate, levels: int) -> bool:
+    """Whether it may sign an authority that is followed by so many levels of authorities."""
+    own = path_length(certificate)
+    return own is None or own > levels
 
 
 def sign_authority(

@@ -203,13 +203,14 @@ class Restart:
     def _hello(self) -> Mapping[str, Any]:
         """Its answer, empty where nothing listens; raises StrongholdError where it listens but cannot be spoken to.
 
-        Of a server whose certificate has expired, ``_expired`` tells so, and the answer is empty.
+        Of a server whose certificate or revocation list has expired, ``_expired`` tells so, and the answer is empty.
         """
         if not self._listens():
             return {}
         peer = ask(self._login, self._address)
         if peer.error:
-            self._expired = self._rotation.expired() if self._rotation and self._login.tls else ""
+            if self._rotation and self._login.tls:
+                self._expired = self._rotation.expired() or self._rotation.shut_out(peer.error)
             if not self._expired:
                 raise peer.error
         return peer.hello

@@ -116,6 +116,19 @@ class Rotation:
             f"it presents a certificate that expired on {describe.moment(validity(found)[1])} (serial {describe.serial(found)})"
         )
 
+    def shut_out(self, error: StrongholdError) -> str:
+        """That the server verifies, ends connections, and runs with other revocation lists than are on disk, as a clause.
+
+        With a list that has ended it refuses every certificate, and nobody can tell it to take up another one.
+        """
+        lists = str(self.files.revocations)
+        if "closed the connection" not in error.reason or (restart.since_start(self._record) or {}).get(lists) != "changed":
+            return ""
+        found = self._presented()
+        if found.certificate is None or found.problem:
+            return ""
+        return f"it ends connections as with a revocation list that has ended, and {lists} changed since the server started"
+
     def _disproof(self, wanted: x509.Certificate) -> str:
         found = self._presented()
         if found.certificate is None or found.problem:
