@@ -302,6 +302,15 @@ class TestIssuer:
         assert "taken up" not in again
         assert {path.name: path.read_bytes() for path in here.home.glob("*.pem")} == files
 
+    def test_what_is_not_near_its_end_is_left_alone(self, here: Here) -> None:
+        here.put("member.pem", issue(here.authority, MEMBER, 15 * DAY))
+        here.rotate()
+        kept = here.path("member.pem").read_bytes()
+        code, out, err = here.run(here.with_issuer())
+        assert (code, err) == (0, "")
+        assert "renewed" not in out
+        assert here.path("member.pem").read_bytes() == kept
+
     def test_it_passes_openssl_s_strict_verification(self, here: Here) -> None:
         here.put("member.pem", issue(here.authority, MEMBER, 25 * DAY))
         assert here.run(here.with_issuer())[0] == 0

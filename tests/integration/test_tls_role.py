@@ -41,6 +41,7 @@ class Cluster:
             "mongodb_cluster_tls_dir": f"{self.home}/{{{{ inventory_hostname }}}}",
             "mongodb_cluster_python": sys.executable,
             "mongodb_cluster_service_user": "root",
+            "mongodb_tls_watch": False,  # it would be installed on this machine
         }
         hosts: dict[str, Any] = {"hosts": {host: {"mongodb_cluster_address": ADDRESS} for host in self.hosts}}
         inventory = {"all": {"vars": variables, "children": {"mongodb": hosts}}}
