@@ -254,6 +254,10 @@ def test_what_cannot_be_used_is_told_of_and_hides_nothing(here: Here) -> None:
     code, out, err = here.run(here.settings(servers=[]))
     told((code, out, err), "member.pem because it is not signed by the authority", "client.pem because there is no such file")
     assert here.metrics()["problems", "client.pem"] == 1
+    here.path("client.pem").mkdir()
+    told(here.run(here.settings(servers=[])), "member.pem", "client.pem is not a regular file")
+    assert here.metrics()["problems", "client.pem"] == 1
+    here.path("client.pem").rmdir()
     result = here.run(here.settings(metrics_file=str(here.path("nowhere") / "x.prom"), servers=[]))
     told(result, "member.pem", "client.pem", "nowhere/x.prom because of 'No such file or directory'")
 

@@ -71,11 +71,9 @@ def run(settings: Mapping[str, Any], tell: Callable[[str], object]) -> list[Stro
     issues = any(entry["kind"] == ISSUER for entry in settings["certificates"])
     failures = _kept_up(settings, tell) if issues else []
     look = Look(settings, host)
-    subjects = _found(look, settings, failures)
+    subjects = _found(look, settings)
     owners = {subject.labels["path"]: subject for subject in subjects}
     for entry in settings["servers"]:
-        if entry["path"] not in owners:
-            continue
         try:
             notes, problems = compared(look.server(entry), _age(entry["path"]))
         except StrongholdError as error:
@@ -141,14 +139,14 @@ def _kept_up(settings: Mapping[str, Any], tell: Callable[[str], object]) -> list
     return failures
 
 
-def _found(look: Look, settings: Mapping[str, Any], failures: list[StrongholdError]) -> list[Subject]:
-    """What cannot be looked at is added to ``failures``."""
+def _found(look: Look, settings: Mapping[str, Any]) -> list[Subject]:
     subjects = []
     for entry in settings["certificates"]:
         try:
             subjects.append(of_certificate(look.certificate(entry)))
         except StrongholdError as error:
-            failures.append(error)
+            labels = {"path": entry["path"], "kind": entry["kind"]}
+            subjects.append(Subject(entry["path"], labels, problems=[error.reason]))
     subjects += [of_authority(item, settings["ca_file"]) for item in look.authorities()]
     subjects += [of_list(item, settings["crl_file"]) for item in look.revocation_lists()]
     kinds = {settings["ca_file"]: "authority", settings["crl_file"]: "revocation_list"}
