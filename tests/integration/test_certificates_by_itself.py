@@ -25,7 +25,7 @@ import pytest
 from cryptography import x509
 from integration.harness import Mongod
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import authority, judge, pem, revocation
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import authority, describe, judge, pem, revocation
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.handshake import presented
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject
@@ -201,7 +201,7 @@ def test_all_is_well(here: Here) -> None:
     lines = out.splitlines()
     assert [line.partition(":")[0].rpartition("/")[2] for line in lines] == ["member.pem", "client.pem", "ca.pem"]
     assert lines[0] == (
-        f"{here.path('member.pem')}: serial {here.in_file().serial_number:040X}, 29 days left, "
+        f"{here.path('member.pem')}: serial {describe.hexadecimal(here.in_file().serial_number)}, 29 days left, "
         f"until {here.in_file().not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}"
     )
     assert here.metrics() == {
@@ -230,9 +230,11 @@ def test_a_server_with_another_certificate_than_its_file_is_told_of_after_an_hou
     new = here.put("member.pem", issue(here.authority, MEMBER))
     code, out, err = here.run()
     assert (code, err) == (0, "")
-    assert f"localhost:{PORT} still presents serial {before:040X}" in out
+    assert f"localhost:{PORT} still presents serial {describe.hexadecimal(before)}" in out
     here.put("member.pem", new, age=3700)
-    told(here.run(), f"member.pem because localhost:{PORT} still presents serial {before:040X}; run the playbook")
+    told(
+        here.run(), f"member.pem because localhost:{PORT} still presents serial {describe.hexadecimal(before)}; run the playbook"
+    )
     assert here.metrics()["problems", "member.pem"] == 1
     here.rotate()
     assert here.run()[0] == 0
@@ -288,7 +290,7 @@ class TestIssuer:
         assert (code, err) == (0, "")
         new = pem.read_pair(here.path("member.pem").read_bytes())
         assert here.serial() == new.certificate.serial_number != old.certificate.serial_number
-        assert f"renewed {here.path('member.pem')}: serial {new.certificate.serial_number:040X}, until" in out
+        assert f"renewed {here.path('member.pem')}: serial {describe.hexadecimal(new.certificate.serial_number)}, until" in out
         assert f"localhost:{PORT} has taken up {here.path('member.pem')} without a restart" in out
         assert pem.public_bytes(new.key.public_key()) != pem.public_bytes(old.key.public_key())
         assert new.chain == (here.in_file("issuer.pem"),)

@@ -26,7 +26,7 @@ from integration.harness import Mongod, run_module
 from integration.tls_site import Site
 from pymongo.errors import ServerSelectionTimeoutError
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import authority, pem, preflight, revocation
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import authority, describe, pem, preflight, revocation
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import make_key
@@ -255,7 +255,7 @@ def test_info_tells_of_files_authorities_lists_and_the_running_server(live: Live
     assert second["issuer"] == "CN=MongoDB authority" == told["authorities"][0]["subject"]
     revoked = pem.read_pair((live.home / "revoked.pem").read_bytes()).certificate.serial_number
     assert [(item["revoked"], item["days_left"], item["problems"]) for item in told["revocation_lists"]] == [
-        ([f"{revoked:040X}"], 364, [])
+        ([describe.hexadecimal(revoked)], 364, [])
     ]
     (server,) = told["servers"]
     assert (server["verified"], server["matches_file"], server["problems"]) == (True, True, [])

@@ -157,7 +157,7 @@ def configured(wanted):
         match = re.match(r"( *)([\w.]+):\s*[\"']?([^\"'\s#]*)", line)
         if match:
             above = [(depth, name) for depth, name in above if depth < len(match[1])] + [(len(match[1]), match[2])]
-            if ".".join(name for _, name in above) == wanted:
+            if ".".join(name for _depth, name in above) == wanted:
                 return match[3] or None
     return None
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta, timezone
 from scenario import playbook, watch
 from testinfra.host import Host
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.handshake import presented
 from lab import access
 from lab.fleet import Fleet
@@ -43,7 +44,7 @@ def test_it_renews_and_rotates_without_a_restart_and_the_playbook_agrees(fleet: 
     good, said = watch.look(host)
     assert good, said
     member = watch.certificate(host, watch.MEMBER)
-    assert f"renewed {watch.MEMBER}: serial {member.certificate.serial_number:040X}, until" in said
+    assert f"renewed {watch.MEMBER}: serial {describe.hexadecimal(member.certificate.serial_number)}, until" in said
     assert f"renewed {watch.CLIENT}: " in said
     assert member.chain == (watch.certificate(host, ISSUER).certificate,)
     assert serial(fleet) == member.certificate.serial_number != before

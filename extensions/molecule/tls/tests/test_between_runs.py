@@ -16,6 +16,7 @@ import pytest
 from scenario import playbook, watch
 from testinfra.host import Host
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe
 from lab.fleet import Fleet
 
 MEMBER, BACKUP = "db-c", "app-a"
@@ -62,7 +63,7 @@ def test_good_certificates_are_a_line_each_and_metrics_for_all_to_read(hosts: di
     files = [watch.CLIENT] if name == BACKUP else [watch.MEMBER, watch.CLIENT]
     for path in files:
         found = watch.certificate(host, path).certificate
-        assert f"{path}: serial {found.serial_number:040X}, 364 days left" in said
+        assert f"{path}: serial {describe.hexadecimal(found.serial_number)}, 364 days left" in said
         assert metrics(host, "not_after_seconds", path) == [f"{found.not_valid_after_utc.timestamp():.0f}"]
         assert metrics(host, "near_end", path) == ["0"]
         assert metrics(host, "problems", path) == ["0"]
@@ -74,7 +75,7 @@ def test_a_server_that_does_not_present_its_file_is_told_of(fleet: Fleet, hosts:
     host = hosts[MEMBER]
     serial = watch.certificate(host, watch.MEMBER).certificate.serial_number
     new = watch.other(fleet, watch.certificate(host, watch.MEMBER), "member", datetime.now(timezone.utc))
-    told = f"localhost:27017 still presents serial {serial:040X}"
+    told = f"localhost:27017 still presents serial {describe.hexadecimal(serial)}"
     with put(host, watch.MEMBER, new):
         assert watch.look(host)[0], "the run that wrote it may still rotate"
     with put(host, watch.MEMBER, new, modified="2 hours ago"):
