@@ -107,11 +107,11 @@ class PrivateServer:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """Keep other private servers away, and wait until no mongod has the data."""
+        """Keep other private servers away, and wait until no mongod has the data, nor one that starts and is about to end."""
         deadline = time.monotonic() + self.timeout
         directory = os.open(self.db_path, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            while not (_try_lock(directory) and not _locked(self.db_path)):
+            while not _try_lock(directory) or _locked(self.db_path) or _orphaned(self.db_path):
                 if time.monotonic() > deadline:
                     reason = f"another process still uses {self.db_path}"
                     raise StrongholdError(

@@ -194,11 +194,14 @@ class TestSafety:
 def shape(mongod: Mongod, *others: str) -> None:
     with mongod.client() as client:
         client.admin.command("replSetInitiate", {"_id": "rs", "members": [{"_id": 0, "host": "10.99.1.1:27117"}]})
+        deadline = time.monotonic() + 20
+        while not client.admin.command("hello")["isWritablePrimary"]:  # until then its configuration is still changed by itself
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
         config = client.admin.command("replSetGetConfig")["config"]
         config["members"] += [{"_id": number, "host": host} for number, host in enumerate(others, 1)]
         config["version"] += 1
         client.admin.command("replSetReconfig", config, force=True)
-        deadline = time.monotonic() + 20
         while set(others) - set(client.admin.command("hello").get("hosts", ())):
             assert time.monotonic() < deadline
             time.sleep(0.1)

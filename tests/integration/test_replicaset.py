@@ -66,7 +66,7 @@ def until(condition: Callable[[], object], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
+        time.sleep(0.01)
 
 
 def by_port(servers: list[Mongod], address: str) -> Mongod:
