@@ -164,12 +164,12 @@ class TestTrial:
 class TestBoot:
     def test_the_rules_are_there_before_mongod_answers(self, fleet: Fleet, hosts: dict[str, Host]) -> None:
         attempt = "timeout 1 bash -c 'exec 3<>/dev/tcp/'$1/$port && echo $port"
-        prober = f"for i in $(seq 30); do for port in 22 27017; do {attempt}; done; sleep 0.1; done"
+        prober = f"for i in $(seq 60); do for port in 22 27017; do {attempt}; done; sleep 0.1; done"
         hosts[STRANGER].check_output(f"rm -f /root/prober; cat > /root/prober.sh <<'EOF'\n{prober}\nEOF")
         fleets.kill(fleet, WALL)
         address = fleet.host(WALL).address
         hosts[STRANGER].check_output(
-            f"systemd-run --property=StandardOutput=file:/root/prober timeout 40 bash /root/prober.sh {address}"
+            f"systemd-run --property=StandardOutput=file:/root/prober timeout 90 bash /root/prober.sh {address}"
         )
         fleets.start(fleet, WALL)
         assert until(lambda: reaches(fleet, MONITOR, hosts), 60)
@@ -177,7 +177,7 @@ class TestBoot:
         began = int(hosts[WALL].check_output("systemctl show mongod -P ExecMainStartTimestampMonotonic"))
         assert 0 < loaded < began
         probed = hosts[STRANGER].file("/root/prober")
-        assert until(lambda: "22" in probed.content_string.split(), 30)  # its packets arrive
+        assert until(lambda: "22" in probed.content_string.split(), 60)  # its packets arrive
         assert not reaches(fleet, STRANGER, hosts)
         assert "27017" not in probed.content_string.split()
 
