@@ -31,6 +31,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.handshake 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import make_key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.bundle import build
+from lab.certificates import issue as issued
 
 PORT = 20520
 DAY = timedelta(days=1)
@@ -47,8 +48,7 @@ def now() -> datetime:
 
 
 def issue(by: pem.Pair, wanted: Wanted, age: timedelta = timedelta()) -> pem.Pair:
-    key = make_key(wanted.key_type)
-    return pem.Pair(authority.sign(by, key.public_key(), wanted, now() - age), by.chain, key)
+    return issued(by, wanted, now() - age)
 
 
 @dataclass

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,11 @@ from typing import Any
 import pytest
 from integration.tls_site import Site
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import authority, pem
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import pem
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import make_key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.renewal import Renewal
+from lab.certificates import issue
 
 KINDS = ("member", "client", "issuer")
 
@@ -32,13 +33,10 @@ def options(site: Site, *, issuers: bool = True, member: dict[str, Any] | None =
 
 def age(site: Site, folder: str = "authority") -> None:
     """Put a member certificate in place that was issued 25 of its 30 days ago."""
-    now = datetime.now(timezone.utc)
-    phrase = (site.home / "controller" / "passphrase").read_text().strip()
-    by = authority.AuthorityFolder(site.home / "controller" / folder, Subject("unused"), passphrase=phrase).opened(now)[0]
+    by = site.opened(folder)
     wanted = Wanted(Path("/unused"), "member", Subject("db-a", "orders", "members"), ("localhost", "127.0.0.1", "::1"), days=30)
-    key = make_key(wanted.key_type)
-    chain = () if folder == "authority" else (by.certificate,)
-    pair = pem.Pair(authority.sign(by, key.public_key(), wanted, now - timedelta(days=25)), chain, key)
+    pair = issue(by, wanted, datetime.now(timezone.utc) - timedelta(days=25))
+    pair = replace(pair, chain=() if folder == "authority" else (by.certificate,))
     (site.tls / "member.pem").write_bytes(pem.write_pair(pair))
 
 

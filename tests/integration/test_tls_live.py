@@ -30,6 +30,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import aut
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import make_key
+from lab.certificates import issue
 from lab.mongosh import mongosh
 
 PORT = 20260
@@ -41,15 +42,7 @@ class Live(Site):
     """A site whose member's certificate a running mongod presents."""
 
     def signed(self, wanted: Wanted = CLIENT, now: datetime | None = None, by: pem.Pair | None = None) -> pem.Pair:
-        key = make_key(wanted.key_type)
-        return pem.Pair(authority.sign(by or self.opened(), key.public_key(), wanted, now or datetime.now(timezone.utc)), (), key)
-
-    def opened(self, folder: str = "authority") -> pem.Pair:
-        passphrase = (self.home / "controller" / "passphrase").read_text().strip()
-        path = self.home / "controller" / folder
-        return authority.AuthorityFolder(path, Subject("MongoDB authority"), passphrase=passphrase).opened(
-            datetime.now(timezone.utc)
-        )[0]
+        return issue(by or self.opened(), wanted, now)
 
     def file(self, name: str, pair: pem.Pair) -> Path:
         path = self.home / f"{name}.pem"

@@ -17,6 +17,9 @@ from typing import Any
 
 from integration.harness import ROOT
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import pem
+from lab import certificates
+
 BIN = Path(sys.executable).parent
 MEMBER_USAGES = "extendedKeyUsage=serverAuth,clientAuth"
 
@@ -40,6 +43,10 @@ class Site:
     @property
     def authority(self) -> Path:
         return self.home / "controller" / "authority"
+
+    def opened(self, folder: str = "authority") -> pem.Pair:
+        """An authority of the controller, with its key."""
+        return certificates.opened(self.home / "controller" / folder, self.home / "controller" / "passphrase")
 
     def options(self, *certificates: dict[str, Any], **options: Any) -> dict[str, Any]:
         return {

@@ -2,22 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Certificates by a fleet's own authority, and what its servers say to them."""
+"""A fleet's own authority, and what its servers say to certificates."""
 
 from __future__ import annotations
 
 import socket
 import ssl
-from datetime import datetime, timezone
 from pathlib import Path
 
 from pymongo.errors import ServerSelectionTimeoutError
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import authority, pem
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import make_key
-from lab import access
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import pem
+from lab import access, certificates
 from lab.fleet import Fleet, Host, ssh
 
 PORT = 27017
@@ -26,15 +22,7 @@ SAID = "SSL peer certificate validation failed: "
 
 def opened(fleet: Fleet) -> pem.Pair:
     """The fleet's authority with its key."""
-    passphrase = (access.secrets(fleet) / "authority-passphrase").read_text().strip()
-    folder = authority.AuthorityFolder(access.secrets(fleet) / "authority", Subject("unused"), passphrase=passphrase)
-    return folder.opened(datetime.now(timezone.utc))[0]
-
-
-def issue(by: pem.Pair, wanted: Wanted, at: datetime | None = None) -> pem.Pair:
-    """A certificate that was issued at the time ``at``, with a key of its own."""
-    key = make_key(wanted.key_type)
-    return pem.Pair(authority.sign(by, key.public_key(), wanted, at or datetime.now(timezone.utc)), (), key)
+    return certificates.opened(access.secrets(fleet) / "authority", access.secrets(fleet) / "authority-passphrase")
 
 
 def processes(fleet: Fleet) -> list[str]:

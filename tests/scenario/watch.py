@@ -6,17 +6,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 
 from testinfra.host import Host  # type: ignore[import-untyped]  # testinfra ships no types
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import authority, pem
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import pem
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject, alternative_names
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import make_key
-from lab import access
+from lab.certificates import issue
 from lab.fleet import Fleet
+from scenario.certificates import opened
 
 SERVICE = "stronghold-certificates.service"
 MEMBER, CLIENT = "/etc/stronghold/tls/member.pem", "/etc/stronghold/tls/client.pem"
@@ -38,11 +38,7 @@ def certificate(host: Host, path: str) -> pem.Pair:
 
 def other(fleet: Fleet, present: pem.Pair, kind: str, begin: datetime) -> bytes:
     """One like ``present``, by the same authority, that lives 30 days from ``begin``."""
-    now = datetime.now(timezone.utc)
-    passphrase = (access.secrets(fleet) / "authority-passphrase").read_text().strip()
-    folder = authority.AuthorityFolder(access.secrets(fleet) / "authority", Subject("unused"), passphrase=passphrase)
     name, unit, organization = (item.value for item in reversed(list(present.certificate.subject)))
     subject = Subject(str(name), str(organization), str(unit))
     wanted = Wanted(Path("/unused"), kind, subject, alternative_names(present.certificate), days=30)
-    key = make_key(wanted.key_type)
-    return pem.write_pair(pem.Pair(authority.sign(folder.opened(now)[0], key.public_key(), wanted, begin), (), key))
+    return pem.write_pair(issue(opened(fleet), wanted, begin))

@@ -335,12 +335,11 @@ def sign(authority: Pair, public_key: Any, wanted: Wanted, now: datetime) -> x50
 def _require_room(authority: Pair, wanted: Wanted) -> None:
     """That an issuer may be below the authority and those above it."""
     for depth, above in enumerate((authority.certificate, *authority.chain), start=1):
-        length = above.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
-        if wanted.kind == "issuer" and length is not None and length < depth:
+        if wanted.kind == "issuer" and not has_room_for(above, depth - 1):
             raise StrongholdError(
                 CONTROLLER,
                 f"sign the issuer {wanted.path}",
-                f"{rfc2253(above.subject)} was created without room for one (its path length is {length})",
+                f"{rfc2253(above.subject)} was created without room for one (its path length is {path_length(above)})",
                 "replace that authority, by the playbook stronghold.mongodb.replace_authority, or do without issuers",
             )
 

@@ -13,6 +13,7 @@ import pymongo
 import pytest
 from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 from scenario import load, playbook
+from scenario.certificates import processes
 
 from lab import access
 from lab.fleet import Fleet, Host, ssh
@@ -34,10 +35,6 @@ def modes(fleet: Fleet) -> set[tuple[str, str]]:
             told = client.admin.command({"getParameter": 1, "tlsMode": 1, "clusterAuthMode": 1})
             found.add((told["tlsMode"], told["clusterAuthMode"]))
     return found
-
-
-def processes(fleet: Fleet) -> list[str]:
-    return [ssh(fleet, host.name, "systemctl show --property=MainPID --value mongod") for host in access.members(fleet)]
 
 
 def speaks_plaintext(host: Host) -> bool:

@@ -21,6 +21,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.describe i
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import make_key
 from lab import access, inventory
+from lab.certificates import issue
 from lab.fleet import Fleet
 
 DAY = timedelta(days=1)
@@ -42,7 +43,7 @@ def test_a_revoked_certificate_is_refused_by_every_member_without_a_restart(flee
     load.settle(fleet)
     before = certificates.processes(fleet)
     stolen = tmp_path / "stolen.pem"
-    pair = certificates.issue(certificates.opened(fleet), LAPTOP)
+    pair = issue(certificates.opened(fleet), LAPTOP)
     stolen.write_bytes(pem.write_pair(pair))
     assert [certificates.refused(fleet, host, stolen) for host in access.members(fleet)] == ["", "", ""]
     playbook.converge(fleet, variables={"mongodb_tls_revoked": [str(stolen)]})
@@ -70,10 +71,10 @@ def test_every_member_refuses_bad_certificates_old_protocols_and_plaintext(fleet
     key = make_key("ec-p256")
     foreign = pem.Pair(authority.sign_authority(key, by_name(by), 100, now), (), key)
     made = {
-        "": certificates.issue(by, LAPTOP),
-        "certificate has expired": certificates.issue(by, LAPTOP, now - 40 * DAY),
-        "certificate is not yet valid": certificates.issue(by, LAPTOP, now + DAY),
-        "unable to verify the first certificate": certificates.issue(foreign, LAPTOP),
+        "": issue(by, LAPTOP),
+        "certificate has expired": issue(by, LAPTOP, now - 40 * DAY),
+        "certificate is not yet valid": issue(by, LAPTOP, now + DAY),
+        "unable to verify the first certificate": issue(foreign, LAPTOP),
     }
     for host in access.members(fleet):
         for reason, pair in made.items():

@@ -19,6 +19,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaratio
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.handshake import presented
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject
 from lab import access
+from lab.certificates import issue
 from lab.fleet import Fleet, Host, ssh
 
 REPLACE = "stronghold.mongodb.replace_authority"
@@ -104,6 +105,6 @@ def shorten(fleet: Fleet, host: Host) -> None:
         Path("/unused"), "member", Subject(host.name, str(fleet.vars["mongodb_cluster_name"]), "members"), names, days=1
     )
     at = datetime.now(timezone.utc) - timedelta(days=1) + timedelta(seconds=SHORT)
-    pair = certificates.issue(certificates.opened(fleet), wanted, at)
+    pair = issue(certificates.opened(fleet), wanted, at)
     text = pem.write_pair(pair).decode()
     ssh(fleet, host.name, f"cat > /etc/stronghold/tls/member.pem <<'END'\n{text}END\nsystemctl restart mongod")
