@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils import _files as files
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, library, pem, revocation
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.authority import (
     CONTROLLER,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The options of module_utils/_connection.py: login_argument_spec."""
+    """The options of module_utils/_mongod/login.py: login_argument_spec."""
 
     DOCUMENTATION = r"""
 options:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._edition import enterprise_options
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.edition import enterprise_options
 
 
 class FilterModule:

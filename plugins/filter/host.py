@@ -7,14 +7,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils import _host_names, _host_plan
+from ansible_collections.stronghold.mongodb.plugins.module_utils._host import names, plan
 
 
 def host_plan(survey: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    unmet = _host_plan.unmet(settings["python_packages"], survey["venv"]["distributions"])
-    return _host_plan.plan(survey, {**settings, "unmet": unmet})
+    unmet = plan.unmet(settings["python_packages"], survey["venv"]["distributions"])
+    return plan.plan(survey, {**settings, "unmet": unmet})
 
 
 class FilterModule:
     def filters(self) -> dict[str, Any]:
-        return {"host_names": _host_names.names, "host_plan": host_plan, "host_problems": _host_plan.problems}
+        return {"host_names": names.names, "host_plan": host_plan, "host_problems": plan.problems}

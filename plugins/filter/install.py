@@ -6,15 +6,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils import _apt, _install_plan, _package_failure
+from ansible_collections.stronghold.mongodb.plugins.module_utils._host import apt, install_plan, package_failure
 
 
 class FilterModule:
     def filters(self) -> dict[str, Any]:
         return {
-            "apt_install": _apt.install_command,
-            "install_source": _install_plan.source,
-            "install_plan": _install_plan.plan,
-            "key_problem": _install_plan.key_problem,
-            "package_failure": _package_failure.sentence,
+            "apt_install": apt.install_command,
+            "install_source": install_plan.source,
+            "install_plan": install_plan.plan,
+            "key_problem": install_plan.key_problem,
+            "package_failure": package_failure.sentence,
         }

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._modes import LADDERS, problem
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.modes import LADDERS, problem
 
 
 def later_mode(present: str | None, name: str, step: str | None = None) -> str:

@@ -138,7 +138,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.fire
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.hits import entries, hits, knocking
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.plan import Allowlist, declared
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.ruleset import read
-from ansible_collections.stronghold.mongodb.plugins.module_utils._module import funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import funnel
 
 
 def main() -> None:

@@ -105,10 +105,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.first import plan_first
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.scram import SHA_256
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import User, roles_of
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import require_pymongo
-from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login, login_argument_spec
-from ansible_collections.stronghold.mongodb.plugins.module_utils._module import finish, funnel
-from ansible_collections.stronghold.mongodb.plugins.module_utils._private_server import PrivateServer
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import finish, funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import require_pymongo
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login, login_argument_spec
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.private_server import PrivateServer
 
 
 def main() -> None:

@@ -104,7 +104,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._layout import (
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.file_plan import (
     ROOT,
     File,
     Owner,
@@ -112,9 +112,9 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._layout import 
     plan_file,
     read_by_mongod,
 )
-from ansible_collections.stronghold.mongodb.plugins.module_utils._module import finish, funnel
-from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Plan
-from ansible_collections.stronghold.mongodb.plugins.module_utils._systemd import Systemd
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import finish, funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Plan
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.systemd import Systemd
 
 
 def main() -> None:

@@ -128,10 +128,10 @@ default_write_concern:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import require_pymongo
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login, login_argument_spec
-from ansible_collections.stronghold.mongodb.plugins.module_utils._module import funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import require_pymongo
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login, login_argument_spec
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.discovery import foreign
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.overview import NOT_INITIATED, overview
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.server import ReplicaSet

@@ -177,18 +177,18 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import require_pymongo
-from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login, login_argument_spec
-from ansible_collections.stronghold.mongodb.plugins.module_utils._module import finish, funnel
-from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod_log import ServerLog
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import finish, funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Plan
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.systemd import Systemd
+from ansible_collections.stronghold.mongodb.plugins.module_utils._member.mode_step import ModeStep
+from ansible_collections.stronghold.mongodb.plugins.module_utils._member.restart import Restart
+from ansible_collections.stronghold.mongodb.plugins.module_utils._member.rotation import TlsFiles
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import Address, parse_address
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import require_pymongo
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.log import ServerLog
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login, login_argument_spec
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import library
-from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Plan
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.address import Address, parse_address
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.member import Restart
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.mode_step import ModeStep
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.rotation import TlsFiles
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.server import ReplicaSet
-from ansible_collections.stronghold.mongodb.plugins.module_utils._systemd import Systemd
 
 _ROTATES = {
     "certificate_key_file": {"type": "path", "required": True},
@@ -240,7 +240,7 @@ def main() -> None:
     with funnel(module), ReplicaSet(login, others, timeout) as replica_set:
         restart = Restart(
             login,
-            Systemd(module.params["service"], timeout, ServerLog(Path(log)) if log else None),
+            Systemd(module.params["service"], timeout, ServerLog(Path(log)).complaint if log else None),
             Path(record) if record else None,
             force=module.params["force"],
             timeout=timeout,

@@ -196,9 +196,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.role_server import Roles, plan_roles, surplus_roles
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.roles import Role, role_argument_spec
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import connect, require_pymongo
-from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login, login_argument_spec
-from ansible_collections.stronghold.mongodb.plugins.module_utils._module import Items, finish, funnel, refuse_doubled
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import Items, finish, funnel, refuse_doubled
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect, require_pymongo
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login, login_argument_spec
 
 
 def declared_roles(module: AnsibleModule) -> list[Role]:

@@ -249,8 +249,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._module import funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import library
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import THIRD
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.look import Look

@@ -252,9 +252,9 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.bulk 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.purge import Purge
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import Accounts
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import User, user_argument_spec
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import require_pymongo
-from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login, login_argument_spec
-from ansible_collections.stronghold.mongodb.plugins.module_utils._module import Items, finish, funnel, refuse_doubled
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import Items, finish, funnel, refuse_doubled
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import require_pymongo
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login, login_argument_spec
 
 
 def declared_users(module: AnsibleModule) -> list[User]:

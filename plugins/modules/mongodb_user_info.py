@@ -124,9 +124,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.directory import Directory, databases_of
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.overview import Wanted, user_entries
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import connect, require_pymongo
-from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login, login_argument_spec
-from ansible_collections.stronghold.mongodb.plugins.module_utils._module import funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect, require_pymongo
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login, login_argument_spec
 
 
 def main() -> None:

@@ -20,8 +20,8 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.bulk 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.purge import Purge
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import Accounts
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import User, user_argument_spec
-from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
-from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Plan
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Plan
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 
 ROOT = {"login_user": "root", "login_password": "Canary-r00t"}
 TALKATIVE = ("--slowms", "-1", "-vv")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._edition import enterprise_options
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.edition import enterprise_options
 from lab.binaries import mongod_tree
 
 REFUSED = {

@@ -29,8 +29,8 @@ from pymongo.errors import OperationFailure, PyMongoError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts import expiry
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.expiry import due, expire
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.sessions import kill_sessions
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import connect
-from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 
 PORT = 21400
 ROLE = yaml.safe_load((ROOT / "roles" / "mongodb_accounts" / "vars" / "main.yml").read_text())["__mongodb_accounts_expiry_role"]

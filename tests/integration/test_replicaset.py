@@ -23,8 +23,8 @@ import pymongo
 import pytest
 from harness import ROOT, Mongod, mongods, run_module
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.server import ReplicaSet
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.steps import Step
 

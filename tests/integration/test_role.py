@@ -18,7 +18,7 @@ from integration.harness import Mongod, mongods, one_sentence, run_module, uncha
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.role_server import Roles, plan_roles
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.roles import Role
-from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 
 PORT = 21200
 ADMIN = {"login_user": "root", "login_password": "r00t"}

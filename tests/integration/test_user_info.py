@@ -21,7 +21,7 @@ from pymongo.errors import OperationFailure
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.directory import Directory, databases_of
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.overview import Wanted, user_entries
-from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 
 PORT = 21220
 ADMIN = {"login_user": "root", "login_password": "r00t"}

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils import _markdown
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.report import accounts_report
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import markdown
 
 
 def on(database: str, *actions: str) -> dict[str, Any]:
@@ -158,7 +158,7 @@ def test_markdown_in_data_has_no_effect(text: str) -> None:
 
 
 def test_what_is_not_seen_is_shown_as_such() -> None:
-    assert _markdown.name("a\u202eb") == "`a\ufffdb`"
-    assert _markdown.name("") == "(empty)"
-    assert _markdown.name(" a ") == " a "
-    assert _markdown.text("two\nlines") == "two lines"
+    assert markdown.name("a\u202eb") == "`a\ufffdb`"
+    assert markdown.name("") == "(empty)"
+    assert markdown.name(" a ") == " a "
+    assert markdown.text("two\nlines") == "two lines"

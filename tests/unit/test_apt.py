@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._apt import install_command
+from ansible_collections.stronghold.mongodb.plugins.module_utils._host.apt import install_command
 
 STAND_IN = """#!/bin/sh
 for word in "$@"; do last=$word; done

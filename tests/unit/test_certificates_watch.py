@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._program import certificates, metrics
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import metrics
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program import certificates
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=timezone.utc)
 PATH = "/etc/stronghold/tls/member.pem"

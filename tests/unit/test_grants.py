@@ -20,7 +20,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grant
     public,
     with_terms,
 )
-from ansible_collections.stronghold.mongodb.plugins.module_utils._moments import moment
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.moments import moment
 
 NOON = datetime(2030, 6, 1, 12, tzinfo=timezone.utc)
 MORNING = NOON - timedelta(hours=4)

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._host_names import BEGIN, END, names
+from ansible_collections.stronghold.mongodb.plugins.module_utils._host.names import BEGIN, END, names
 
 A, B = {"name": "db-a", "address": "192.0.2.11"}, {"name": "db-b", "address": "192.0.2.12"}
 FILE = f"{BEGIN}\n192.0.2.11 db-a\n192.0.2.12 db-b\n{END}\n127.0.0.1 localhost\n192.0.2.99 other\n"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._host_plan import plan, problems, unmet
+from ansible_collections.stronghold.mongodb.plugins.module_utils._host.plan import plan, problems, unmet
 
 PLATFORM = {
     "host": "db-a",

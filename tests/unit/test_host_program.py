@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program import bundle, program
 
 CANARY = "canary-7f3a-password"
@@ -40,9 +40,15 @@ def test_it_holds_the_sources_that_it_needs_as_they_are_and_no_others() -> None:
     files = contents(bundle.build(sys.executable))
     utils = "ansible_collections/stronghold/mongodb/plugins/module_utils"
     held = {name[len(utils) + 1 :] for name, source in files.items() if name.startswith(utils) and source}
-    assert {"_program/program.py", "_accounts/expiry.py", "_accounts/sessions.py", "_connection.py", "_errors.py"} <= held
+    assert {
+        "_program/program.py",
+        "_accounts/expiry.py",
+        "_accounts/sessions.py",
+        "_mongod/connection.py",
+        "_base/errors.py",
+    } <= held
     assert {"_program/allowlist.py", "_allowlist/plan.py", "_allowlist/netlink.py"} <= held
-    assert not held & {"_layout.py", "_module.py", "_program/bundle.py", "_accounts/users.py"}
+    assert not held & {"_base/file_plan.py", "_base/module.py", "_program/bundle.py", "_accounts/users.py"}
     root = Path(bundle.__file__).parents[1]
     assert [name for name in held if files[f"{utils}/{name}"] != (root / name).read_text()] == []
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._install_plan import key_problem
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pgp import fingerprints
+from ansible_collections.stronghold.mongodb.plugins.module_utils._host.install_plan import key_problem
+from ansible_collections.stronghold.mongodb.plugins.module_utils._host.pgp import fingerprints
 
 KEYS = Path(__file__).parent / "rendered" / "keys"
 ONE, TWO = ((KEYS / name).read_text() for name in ("one.asc", "two.asc"))

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._install_plan import plan, source
-from ansible_collections.stronghold.mongodb.plugins.module_utils._package_failure import sentence
+from ansible_collections.stronghold.mongodb.plugins.module_utils._host.install_plan import plan, source
+from ansible_collections.stronghold.mongodb.plugins.module_utils._host.package_failure import sentence
 
 KEY = (Path(__file__).parent / "rendered" / "keys" / "one.asc").read_text()
 FINGERPRINT = "57CEEBD080CB07759781C4AFF1947577AD1A79B6"

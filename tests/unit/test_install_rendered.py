@@ -13,8 +13,8 @@ import pytest
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._host_plan import plan
-from ansible_collections.stronghold.mongodb.plugins.module_utils._install_plan import source
+from ansible_collections.stronghold.mongodb.plugins.module_utils._host.install_plan import source
+from ansible_collections.stronghold.mongodb.plugins.module_utils._host.plan import plan
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 GOLDEN = Path(__file__).parent / "rendered"

@@ -8,7 +8,7 @@ import itertools
 
 import pytest
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._modes import LADDERS, parameters, problem
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.modes import LADDERS, parameters, problem
 
 
 @pytest.mark.parametrize("name", LADDERS)

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from programs import ROOT, ansible
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._login import login_argument_spec
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import login_argument_spec
 
 PACKAGE = "ansible_collections.stronghold.mongodb.plugins.modules"
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))

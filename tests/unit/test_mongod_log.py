@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod_log import REASON_LENGTH, ServerLog, complaint
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.log import REASON_LENGTH, ServerLog, complaint
 
 STORAGE = "[1795383036:645499][2118:0x7f2772d7d380], wiredtiger_open: config_check_search, 65: unknown configuration key: 'x'"
 CAUSE = "WiredTiger error: wiredtiger_open: config_check_search, 65: unknown configuration key: 'x'"

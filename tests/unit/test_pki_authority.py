@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils import _files as files
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.authority import AuthorityFolder
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.describe import serial
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject

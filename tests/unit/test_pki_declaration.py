@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import argument_spec, wanted_certificates
 from ansible_collections.stronghold.mongodb.plugins.modules import mongodb_tls_info
 from ansible_collections.stronghold.mongodb.plugins.modules.mongodb_tls import DOCUMENTATION

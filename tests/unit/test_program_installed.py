@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.installed import differs, settings_text
 
 LOGIN = Login(user="stronghold_expiry", password="secret")  # noqa: S106

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.address import parse_address
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import parse_address
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.config import (
     Config,
     Member,

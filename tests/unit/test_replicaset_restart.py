@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset import restart
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._member import availability, start_record
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.config import Config, declared
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.declaration import parse_members
 
@@ -36,34 +36,34 @@ def test_files_as_they_were_are_no_reason(tmp_path: Path) -> None:
     config.write_text("a")
     key.write_bytes(b"\x00" * 3000000)
     written = record(tmp_path, config, key)
-    assert restart.reasons(written) == []
+    assert start_record.reasons(written) == []
     config.write_text("b")
-    assert restart.reasons(written) == [f"{config} changed since the server started"]
+    assert start_record.reasons(written) == [f"{config} changed since the server started"]
     key.unlink()
-    assert restart.reasons(written) == [
+    assert start_record.reasons(written) == [
         f"{config} changed since the server started",
         f"{key} is gone since the server started",
     ]
 
 
 def test_a_missing_or_empty_record_is_a_reason(tmp_path: Path) -> None:
-    assert restart.reasons(None) == []
+    assert start_record.reasons(None) == []
     written = tmp_path / "started-with"
-    assert restart.reasons(written) == [f"{written} does not tell what the server was started with"]
+    assert start_record.reasons(written) == [f"{written} does not tell what the server was started with"]
     written.write_text("nonsense\n")
-    assert restart.reasons(written) == [f"{written} does not tell what the server was started with"]
+    assert start_record.reasons(written) == [f"{written} does not tell what the server was started with"]
 
 
 def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
     written = tmp_path / "started-with"
     written.write_text(f"{'0' * 64}  {tmp_path}\n")
     with pytest.raises(StrongholdError, match="cannot be read"):
-        restart.reasons(written)
+        start_record.reasons(written)
 
 
 def test_the_record_is_read_as_sha256sum_writes_it() -> None:
     digest = "ab" * 32
-    assert restart.parse_record(f"{digest}  /etc/a b\n{digest} */etc/c\n{'x' * 64}  /etc/d\n\n") == {
+    assert start_record.parse_record(f"{digest}  /etc/a b\n{digest} */etc/c\n{'x' * 64}  /etc/d\n\n") == {
         "/etc/a b": digest,
         "/etc/c": digest,
     }
@@ -85,14 +85,14 @@ def test_the_record_is_read_as_sha256sum_writes_it() -> None:
     ],
 )
 def test_a_voter_goes_down_only_while_the_others_are_a_majority(config: Config, down: set[str], allowed: bool) -> None:
-    refusal = restart.stays_available(config, down, A)
+    refusal = availability.stays_available(config, down, A)
     assert (refusal is None) is allowed
     assert refusal is None or all(key[1] in refusal.reason for key in down)
 
 
 def test_a_primary_hands_over_only_where_another_could_lead() -> None:
-    assert restart.must_step_down(THREE, A)
-    assert not restart.must_step_down(shape("a", {"host": "b", "priority": 0}, {"host": "c", "arbiter_only": True}), A)
+    assert availability.must_step_down(THREE, A)
+    assert not availability.must_step_down(shape("a", {"host": "b", "priority": 0}, {"host": "c", "arbiter_only": True}), A)
 
 
 @pytest.mark.parametrize(
@@ -109,5 +109,5 @@ def test_a_primary_hands_over_only_where_another_could_lead() -> None:
     ],
 )
 def test_the_role_follows_from_the_answer(hello: dict[str, object], role: str, serves: bool) -> None:
-    assert restart.role_of(hello) == role
-    assert restart.serves(hello) is serves
+    assert availability.role_of(hello) == role
+    assert availability.serves(hello) is serves

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.restart import parse_record, renewed
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.rotation import TlsFiles, suffices
+from ansible_collections.stronghold.mongodb.plugins.module_utils._member.rotation import TlsFiles, suffices
+from ansible_collections.stronghold.mongodb.plugins.module_utils._member.start_record import parse_record, renewed
 
 FILES = TlsFiles(Path("/tls/member.pem"), Path("/tls/ca.pem"), Path("/tls/crl.pem"))
 V5, V44 = {"maxWireVersion": 13}, {"maxWireVersion": 9}

@@ -22,7 +22,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.roles
     refuse_held,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.words import abilities, access
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import ItemError, StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError, StrongholdError
 
 Keys = frozenset[tuple[str, str]]
 

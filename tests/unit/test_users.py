@@ -21,7 +21,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grant
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restrictions import comparable
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.scram import SHA_1, SHA_256
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, User, roles_of
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import ItemError, StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError, StrongholdError
 
 NOW = datetime(2030, 6, 1, 12, tzinfo=timezone.utc)
 STORED = Account(

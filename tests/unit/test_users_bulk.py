@@ -12,9 +12,9 @@ import pytest
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.authority import lacking, needs
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.purge import Purge, undeclared
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import ItemError, StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._module import Items
-from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Change, Instead, Plan
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError, StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import Items
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Change, Instead, Plan
 
 
 def document(name: str, **custom_data: Any) -> dict[str, Any]:

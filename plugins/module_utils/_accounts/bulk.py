@@ -26,8 +26,8 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decis
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.purge import Purge, undeclared
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import Accounts, Outrun, pauses
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, Key, User
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import ItemError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Change, Instead, Plan
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Change, Instead, Plan
 
 
 @dataclass(frozen=True)

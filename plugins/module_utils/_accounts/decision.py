@@ -26,8 +26,8 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grant
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restrictions import comparable, malformed
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import EXTERNAL, Account, User
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import ItemError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import MASK
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import MASK
 
 
 @dataclass(frozen=True)

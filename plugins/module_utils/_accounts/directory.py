@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.role_server import Roles
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import READ_AT_ONCE, UNAUTHORIZED
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import ItemError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError
 
 PROBLEM = "problem"  # the key that is added to a document of which the server does not show all, with its reason
 

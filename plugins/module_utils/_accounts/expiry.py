@@ -24,9 +24,9 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grant
     is_expired,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.sessions import Key, kill_orphans, kill_sessions
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import connect, translate
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect, translate
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 
 if TYPE_CHECKING:
     from pymongo import MongoClient

@@ -17,11 +17,15 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.bulk 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decision import decide, password_matches
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import Accounts
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, User
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import connect
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
-from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Plan
-from ansible_collections.stronghold.mongodb.plugins.module_utils._private_server import PrivateServer, data_in_use, is_empty
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Plan
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.private_server import (
+    PrivateServer,
+    data_in_use,
+    is_empty,
+)
 
 AUTHENTICATION_FAILED = 18  # src/mongo/base/error_codes.yml
 INSPECTION_SET = "stronghold-inspection"  # deliberately no set's name

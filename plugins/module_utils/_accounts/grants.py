@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._moments import in_utc, milliseconds
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.moments import in_utc, milliseconds
 
 RESERVED = "stronghold"
 INTERNAL = "internal"

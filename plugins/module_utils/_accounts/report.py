@@ -15,7 +15,7 @@ from typing import Any
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.privileges import merged
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import EXTERNAL
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.words import access
-from ansible_collections.stronghold.mongodb.plugins.module_utils._markdown import name, table, text
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.markdown import name, table, text
 
 Entry = Mapping[str, Any]
 

@@ -32,8 +32,8 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.serve
     pauses,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Key
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import ItemError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Change, Instead, Plan
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Change, Instead, Plan
 
 ROLE_EXISTS = 51002  # src/mongo/base/error_codes.yml
 

@@ -26,7 +26,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restr
     restriction_argument_spec,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Key, roles_of
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import ItemError, StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError, StrongholdError
 
 WITHOUT_ROLES = ("local", "$external")
 NAMED_AT_MOST = 5

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.authority import Need, lacking, needs
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.sessions import kill_sessions
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, Key
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import connect, explain
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import ItemError, StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError, StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect, explain
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 
 if TYPE_CHECKING:
     from pymongo import MongoClient

@@ -17,10 +17,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import connect, translate
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.address import Address, parse_address
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import Address, parse_address
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect, translate
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 
 if TYPE_CHECKING:
     from pymongo import MongoClient

@@ -20,7 +20,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restr
     declared_restrictions,
     restriction_argument_spec,
 )
-from ansible_collections.stronghold.mongodb.plugins.module_utils._moments import moment
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.moments import moment
 
 EXTERNAL = "$external"
 

@@ -24,8 +24,8 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.fire
     rich_rule,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import meeting
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._systemd import Systemd
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.systemd import Systemd
 
 MOST_CALLS = 200  # about 20 ms each; beyond, a reload is quicker
 _TIMEOUT = 120  # seconds

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.ruleset import KNOCKING, REMEMBERED
-from ansible_collections.stronghold.mongodb.plugins.module_utils._moments import spelled
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.moments import spelled
 
 Counts = dict[str, int]
 

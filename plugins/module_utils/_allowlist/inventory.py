@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Union
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import BITS, Interval, merge, parse, text
-from ansible_collections.stronghold.mongodb.plugins.module_utils._moments import moment
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.moments import moment
 
 CLIENTS = "clients"
 RESERVED = ("members", "backup")  # they follow from the hosts of the inventory

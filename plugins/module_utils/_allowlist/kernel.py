@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist import netlink
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.ruleset import FAMILY, TABLE, Listing, read
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 
 TIMEOUT = 60  # seconds; 100,000 ranges load in less than one
 _PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))

@@ -15,9 +15,9 @@ from contextlib import suppress
 from dataclasses import replace
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import Source, number
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import PYMONGO_IMPORT_ERROR
-from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.address import Address, parse_address
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import Address, parse_address
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import PYMONGO_IMPORT_ERROR
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.discovery import ask
 
 PATIENCE = 2  # seconds for a server on this host

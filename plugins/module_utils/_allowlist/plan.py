@@ -41,8 +41,8 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.safe
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import Ranges, text
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.store import Store
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.trial import FORMER, Trial
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Plan
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Plan
 
 _NOTHING: Ranges = {4: [], 6: []}
 _TABLE = f"table {FAMILY} {TABLE}"

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.ruleset import Management
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.session import Session
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import Ranges, Source, merge, subtract
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 
 
 def refuse_harm(host: str, before: Ranges, after: Ranges, protected: Iterable[Source], members: Mapping[str, Source]) -> None:

@@ -17,7 +17,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._moments import moment, spelled
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.moments import moment, spelled
 
 Interval = tuple[int, int]
 Ranges = dict[int, list[Interval]]  # sorted and disjoint; keys 4 and 6

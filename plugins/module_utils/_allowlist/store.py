@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils import _files
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 
 RULES = Path("/etc/stronghold/firewall.nft")
 LOCK = Path("/run/stronghold-firewall.lock")
@@ -48,7 +48,7 @@ class Store:
         """Replace the file; callers hold ``alone``; a reader sees the old text or the new one. Raises StrongholdError."""
         try:
             self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            _files.write(self.path, content.encode(), self._mode)
+            files.write(self.path, content.encode(), self._mode)
         except OSError as error:
             raise self._failed("write", error) from error
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist import running
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.store import Store
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._systemd import Systemd
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.systemd import Systemd
 
 FORMER = running.FOLDER / "firewall-former.nft"
 _UNIT = "stronghold-firewall-rollback"

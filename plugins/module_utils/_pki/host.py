@@ -24,8 +24,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils import _files as files
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Plan
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, pem, revocation
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.judge import (
@@ -39,7 +40,6 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.judge impo
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import rfc2253
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import key_type_of, make_key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.request import make_request
-from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Plan
 
 with suppress(ImportError):
     from cryptography import x509

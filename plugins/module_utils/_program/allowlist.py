@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.firewalld_plan import open_allowlist
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.store import alone
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 
 
 def run(_settings: Mapping[str, Any], tell: Callable[[str], object]) -> list[StrongholdError]:

@@ -19,7 +19,7 @@ import platform
 import zipfile
 from collections.abc import Iterator, Mapping
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 
 UTILS = "ansible_collections.stronghold.mongodb.plugins.module_utils"
 ENTRY = f"{UTILS}._program.program"

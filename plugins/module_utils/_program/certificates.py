@@ -21,12 +21,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import metrics
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import library
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import THIRD
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.look import Look
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import KINDS
-from ansible_collections.stronghold.mongodb.plugins.module_utils._program import metrics
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.renewal import ISSUER, Renewal
 
 # Seconds in which a server may present something older than its file: the other hosts of a run have their turn first.

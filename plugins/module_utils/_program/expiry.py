@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.expiry import expire
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 
 
 def run(settings: Mapping[str, Any], tell: Callable[[str], object]) -> list[StrongholdError]:

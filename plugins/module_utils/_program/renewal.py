@@ -17,10 +17,11 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils import _files as files
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import PYMONGO_IMPORT_ERROR
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._member.rotation import Rotation, TlsFiles
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import PYMONGO_IMPORT_ERROR
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, judge, pem
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.authority import sign_again
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import renew_before_of
@@ -28,7 +29,6 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.library im
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import parse_names, unvouched
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import KEY_TYPES, key_type_of, make_key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.survey import Survey
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.rotation import Rotation, TlsFiles
 
 # What a new certificate has to live longer than the present one, for a new one to be made.
 GAIN = timedelta(days=1)

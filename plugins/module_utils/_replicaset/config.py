@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.address import Address, key_of
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import Address, key_of
 
 # The tag in which a member that waits for its vote carries what it is owed, so that an interrupted run can go on.
 PENDING_TAG = "stronghold_pending"

@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.address import parse_address
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import parse_address
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.config import PENDING_TAG, Wanted
 
 MEMBER_SPEC: dict[str, dict[str, Any]] = {

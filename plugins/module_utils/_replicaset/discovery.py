@@ -15,11 +15,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import connect
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.address import Address, parse_address
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.rules import Refusal
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import Refusal, StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import Address, parse_address
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 
 # Seconds after which the other members are asked too when the first one has not answered yet.
 HEAD_START = 1.0

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
-from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Plan
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import Refusal, StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Plan
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import parse_address
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset import rules
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.address import parse_address
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.config import (
     Config,
     Member,
@@ -33,7 +33,6 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.dis
     unusable,
     was_member,
 )
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.rules import Refusal
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.server import SERVING, ReplicaSet, Snapshot
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.steps import Step, steps
 

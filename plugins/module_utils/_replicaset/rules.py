@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.address import parse_address
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import Refusal
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import parse_address
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.config import Config, Member, Wanted
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.steps import MOST_MEMBERS, MOST_VOTERS
 
@@ -22,13 +23,6 @@ ZONE_LOSS = "zone_loss"
 _MOST_PRIORITY = 1000
 # Modes that every set knows without defining them.
 _BUILT_IN_MODES = ("majority",)
-
-
-class Refusal(NamedTuple):
-    """``reason`` completes "because ..."; ``remedy`` is an imperative."""
-
-    reason: str
-    remedy: str
 
 
 def duplicates(wanted: Sequence[Wanted]) -> Refusal | None:

@@ -4,7 +4,7 @@
 
 """Plan, then apply: the one idea behind check mode, diff mode, idempotence and ``changed``.
 
-A module reads the actual state, builds a ``Plan``, and hands it to ``_module.finish``. What check mode
+A module reads the actual state, builds a ``Plan``, and hands it to ``_base/module.finish``. What check mode
 predicts is what a real run does, because it is the same plan.
 
 PRIVATE to the collection.
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import ItemError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError
 
 MASK = "********"
 

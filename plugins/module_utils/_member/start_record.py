@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether one member must be restarted, and whether it may go down now. Pure but for reading files.
+"""What a running server was started with, by the digests that its unit wrote then, and what changed since.
 
 PRIVATE to the collection.
 """
@@ -14,12 +14,9 @@ import platform
 import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils import _files
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.config import Config
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.rules import Refusal
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 
 # One line of sha256sum: digest, a blank, a blank or a star, the path.
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
@@ -71,10 +68,10 @@ def renewed(text: str, paths: Collection[str], digests: Mapping[str, str | None]
 
 def renew(record: Path, paths: Collection[str], digests: Mapping[str, str | None]) -> None:
     """Have the file tell that the server runs with ``paths`` as they are now."""
-    with _files.locked([record.parent]):
+    with files.locked([record.parent]):
         text = record.read_text(encoding="utf-8", errors="surrogateescape")
         data = renewed(text, paths, digests).encode("utf-8", errors="surrogateescape")
-        _files.write(record, data, _files.mode(record))
+        files.write(record, data, files.mode(record))
 
 
 def digests(paths: Iterable[str]) -> dict[str, str | None]:
@@ -91,39 +88,3 @@ def _digest(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     return digest.hexdigest()
-
-
-def stays_available(config: Config, unhealthy: Iterable[str], key: str) -> Refusal | None:
-    """Whether the set keeps a voting majority while the member ``key`` is down.
-
-    Where all others are healthy it may go down even if they are too few: waiting would not change that.
-    """
-    others = [member for member in config.voters if member.key != key]
-    if len(others) == len(config.voters):
-        return None
-    down = [member.host for member in others if member.key in set(unhealthy)]
-    if not down or (len(others) - len(down)) * 2 > len(config.voters):
-        return None
-    return Refusal(
-        f"without it no majority would be left, since these are down or not healthy: {', '.join(down)}",
-        "bring the others back first",
-    )
-
-
-def must_step_down(config: Config, key: str) -> bool:
-    """Whether another member could lead, so that the primary ``key`` hands over before it goes down."""
-    return any(member.electable for member in config.members if member.key != key)
-
-
-def role_of(hello: Mapping[str, Any]) -> str:
-    """primary, secondary (any other member of a set), standalone (in no set), or down (no answer)."""
-    if not hello:
-        return "down"
-    if "setName" not in hello:
-        return "standalone"
-    return "primary" if hello.get("isWritablePrimary") else "secondary"
-
-
-def serves(hello: Mapping[str, Any]) -> bool:
-    """Whether a member of a set is back in it: serving, and aware of a primary."""
-    return bool(hello.get("isWritablePrimary") or hello.get("secondary") or hello.get("arbiterOnly")) and "primary" in hello

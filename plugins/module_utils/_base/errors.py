@@ -9,6 +9,15 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+
+class Refusal(NamedTuple):
+    """``reason`` completes "because ..."; ``remedy`` is an imperative."""
+
+    reason: str
+    remedy: str
+
 
 class StrongholdError(Exception):
     """A failure that a person can act on.

@@ -12,22 +12,25 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod_log import ServerLog
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 
 _JOURNAL_LINES = 5
 
 
 @dataclass(frozen=True)
 class Systemd:
-    """The unit ``unit`` ("mongod" or "mongod.service"), with its own ``log``; ``timeout`` is in seconds, for each call."""
+    """The unit ``unit`` ("mongod" or "mongod.service"); ``timeout`` is in seconds, for each call.
+
+    ``complaint`` tells what the service itself complained of, in one line, where it keeps a log of its own.
+    """
 
     unit: str
     timeout: int = 120
-    log: ServerLog | None = None
+    complaint: Callable[[], str] | None = None
 
     def is_active(self) -> bool:
         return self._systemctl("is-active", "--quiet", self.unit).returncode == 0
@@ -88,7 +91,7 @@ class Systemd:
 
     def failure(self, attempt: str, reason: str) -> StrongholdError:
         """An error with what the service itself complained of in it, else with the end of the journal."""
-        logged = self.log.complaint() if self.log else ""
+        logged = self.complaint() if self.complaint else ""
         said = f"its log says '{logged}'" if logged else f"its journal ends with '{self.journal()}'"
         return StrongholdError(
             platform.node(),

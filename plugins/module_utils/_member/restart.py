@@ -18,18 +18,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
-from ansible_collections.stronghold.mongodb.plugins.module_utils._plan import Instead, Plan
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset import restart
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.address import Address
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import Refusal, StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Instead, Plan
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.systemd import Systemd
+from ansible_collections.stronghold.mongodb.plugins.module_utils._member import availability, start_record
+from ansible_collections.stronghold.mongodb.plugins.module_utils._member.mode_step import ModeStep
+from ansible_collections.stronghold.mongodb.plugins.module_utils._member.rotation import Rotation, TlsFiles, suffices
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import Address
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.config import Config
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.discovery import ask
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.mode_step import ModeStep
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.rotation import Rotation, TlsFiles, suffices
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.rules import Refusal
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.server import PATIENCE, POLL, ReplicaSet, Snapshot
-from ansible_collections.stronghold.mongodb.plugins.module_utils._systemd import Systemd
 
 
 class Restart:
@@ -65,7 +64,7 @@ class Restart:
             plan.add(f"start {self._unit.unit}", f"service {self._unit.unit}", "stopped", "running", self._start)
             return
         hello = self._hello()
-        self.role = restart.role_of(hello)
+        self.role = availability.role_of(hello)
         self.reasons = self._why()
         if not self.reasons:
             return
@@ -85,7 +84,7 @@ class Restart:
         """Whether a running server can be told of all that changed, which is planned then."""
         if self._force or not self._login.tls or self._record is None or self._unit.program_replaced():
             return False
-        left = dict(restart.since_start(self._record) or {})
+        left = dict(start_record.since_start(self._record) or {})
         deeds: list[tuple[str, Callable[[], str]]] = []
         step, told = self._mode_step, self._mode_step.parameters() if self._mode_step else {}
         if step and told and left.pop(str(step.present), None):
@@ -151,7 +150,7 @@ class Restart:
     def _plan_handover(self, plan: Plan, replica_set: ReplicaSet) -> None:
         key = replica_set.find().peers[self._address.key].name.key
         snapshot = self._once_others_are_healthy(replica_set, key)
-        if self.role == "primary" and restart.must_step_down(snapshot.config, key):
+        if self.role == "primary" and availability.must_step_down(snapshot.config, key):
             host = snapshot.config.by_key()[key].host
             plan.add(f"step down {host}", f"member {host}", "primary", "secondary", partial(replica_set.step_down, key))
 
@@ -162,7 +161,7 @@ class Restart:
             snapshot = replica_set.snapshot()
             if snapshot is None:
                 raise self._refused(Refusal("it left its replica set meanwhile", "run again"))
-            refusal = restart.stays_available(snapshot.config, snapshot.unhealthy(), key)
+            refusal = availability.stays_available(snapshot.config, snapshot.unhealthy(), key)
             if refusal is None:
                 return snapshot
             if time.monotonic() >= deadline:
@@ -183,7 +182,7 @@ class Restart:
 
     def _drift(self) -> list[str]:
         replaced = self._record and self._unit.program_replaced()
-        return (["its program was replaced since the server started"] if replaced else []) + restart.reasons(self._record)
+        return (["its program was replaced since the server started"] if replaced else []) + start_record.reasons(self._record)
 
     def _await_answer(self, *, in_set: bool) -> None:
         """Until the server answers, and with ``in_set`` serves in its set and knows a primary."""
@@ -193,7 +192,7 @@ class Restart:
             if not self._unit.is_active():
                 raise self._unit.failure("start", "it ended right after its start")
             hello = ask(login, self._address).hello
-            if hello and (restart.serves(hello) or not in_set):
+            if hello and (availability.serves(hello) or not in_set):
                 return
             if time.monotonic() >= deadline:
                 state = "it is not yet back in its replica set or knows no primary" if hello else "it does not answer"

@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils import _files
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import connect
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
-from ansible_collections.stronghold.mongodb.plugins.module_utils._modes import parameters
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset import restart
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._member import start_record
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.modes import parameters
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ class ModeStep:
     def carry_out(self, record: Path) -> str:
         """Tell the server, and ``record`` what it runs with now; why it did not work, as a clause, empty when it did."""
         path, data = str(self.present), self.present.read_bytes()
-        digest, wanted = restart.digests([path])[path], self.parameters()
+        digest, wanted = start_record.digests([path])[path], self.parameters()
         try:
             with connect(self.login.at(self.login.host, self.login.port), "change its mode") as client:
                 client.admin.command({"setParameter": 1, **wanted})
         except StrongholdError as error:
             return f"it refused to change its mode ({error.reason})"
-        _files.write(self.started, data, 0o600)
-        restart.renew(record, [path], {path: digest})
+        files.write(self.started, data, 0o600)
+        start_record.renew(record, [path], {path: digest})
         return ""

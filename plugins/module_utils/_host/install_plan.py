@@ -13,8 +13,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils import _pgp
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._host import pgp
 
 Settings = Mapping[str, Any]
 
@@ -142,7 +142,7 @@ def plan(survey: Mapping[str, Any], origin: Mapping[str, Any], settings: Setting
 
 def key_problem(text: str, fingerprint: str) -> str:
     """Why the armoured key must not be trusted, or "". One primary key exactly: a second one would be trusted unseen."""
-    found = _pgp.fingerprints(text)
+    found = pgp.fingerprints(text)
     if not found:
         return "what came is no ASCII-armoured OpenPGP key of version 4"
     if found != [fingerprint]:

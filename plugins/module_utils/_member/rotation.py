@@ -17,14 +17,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._connection import connect
-from ansible_collections.stronghold.mongodb.plugins.module_utils._errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._login import Login
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._member import start_record
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, pem, preflight
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.handshake import presented
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.library import validity
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import parse_names
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset import restart
 
 with suppress(ImportError):
     from cryptography import x509
@@ -93,7 +93,7 @@ class Rotation:
     def carry_out(self) -> str:
         """Rotate and prove; why it did not work, as a clause, empty when it did."""
         paths = self.files.paths()
-        before = restart.digests(paths)
+        before = start_record.digests(paths)
         wanted = self.files.certificate_now()
         try:
             with connect(self._login.at(self._login.host, self._login.port), "rotate the certificates") as client:
@@ -102,9 +102,9 @@ class Rotation:
             return f"it refused to rotate its certificates ({error.reason})"
         problem = self._disproof(wanted)
         # A file that changed meanwhile keeps its old digest, so that the next run sees to it.
-        after = restart.digests(paths)
+        after = start_record.digests(paths)
         if not problem:
-            restart.renew(self._record, [path for path in paths if after[path] == before[path]], after)
+            start_record.renew(self._record, [path for path in paths if after[path] == before[path]], after)
         return problem
 
     def expired(self) -> str:
@@ -122,7 +122,7 @@ class Rotation:
         With a list that has ended it refuses every certificate, and nobody can tell it to take up another one.
         """
         lists = str(self.files.revocations)
-        if "closed the connection" not in error.reason or (restart.since_start(self._record) or {}).get(lists) != "changed":
+        if "closed the connection" not in error.reason or (start_record.since_start(self._record) or {}).get(lists) != "changed":
             return ""
         found = self._presented()
         if found.certificate is None or found.problem:
