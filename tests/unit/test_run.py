@@ -93,7 +93,7 @@ class TestRun:
 
     def test_one_that_is_missing(self, tmp_path: Path) -> None:
         said = failure(lambda: run(["no-such-program"], timeout=10, missing="install the package x", **AT))
-        assert said == "db-a: could not do it because no-such-program is not installed there; install the package x."
+        assert said == "db-a: could not do it because no-such-program is not installed; install the package x."
         (tmp_path / "text").touch(mode=0o755)
         (tmp_path / "text").write_bytes(b"\x7fELF")
         assert "text cannot be run (Exec format error)" in failure(lambda: run([str(tmp_path / "text")], timeout=10, **AT))
@@ -204,7 +204,7 @@ class TestPipeline:
     def test_nothing_is_started_where_one_is_missing(self, tmp_path: Path) -> None:
         missing = Program(["no-such-program"], missing="install it first")
         said = failure(lambda: together(Program(["touch", str(tmp_path / "begun")]), missing))
-        assert said == "db-a: could not do it because no-such-program is not installed there; install it first."
+        assert said == "db-a: could not do it because no-such-program is not installed; install it first."
         assert list(tmp_path.iterdir()) == []
 
     def test_all_are_ended_where_one_cannot_be_started(self, tmp_path: Path) -> None:

@@ -8,17 +8,16 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
-import os
-import shutil
+import platform
 import socket
-import subprocess
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.safety import admits
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import FAMILY, Ranges, Source, number
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.run import EXITS, Output, find, run
 
-_PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
 _MAPPED = "::ffff:"
 _AT_ONCE = 100  # connections in one call
 _TIMEOUT = 10
@@ -67,19 +66,25 @@ def expression(one: Connection) -> str:
 
 def cut(ports: Iterable[int], admitted: Ranges) -> str:
     """End every connection to ``ports`` that ``admitted`` does not let in. Returns what hindered it, or nothing."""
-    ports = list(ports)
-    if shutil.which("ss", path=_PATH) is None:
+    try:
+        return _cut(list(ports), admitted)
+    except StrongholdError as error:
+        return error.reason
+
+
+def _cut(ports: list[int], admitted: Ranges) -> str:
+    if find("ss") is None:
         return "ss of iproute2 is not installed"
     doomed = _doomed(ports, admitted)
     for start in range(0, len(doomed), _AT_ONCE):
         some = doomed[start : start + _AT_ONCE]
         _ss("--kill", " or ".join(map(expression, some)))
     left = _doomed(ports, admitted) if doomed else []
-    if left and shutil.which("conntrack", path=_PATH):
+    if left and find("conntrack"):
         # A connection that is not known any more is judged anew, and dropped.
         for one in left:
             tuple_ = ["--orig-src", one.peer, "--sport", str(one.peer_port), "--dport", str(one.port)]
-            if _run(["conntrack", "--delete", "--family", f"ipv{one.version}", "--proto", "tcp", *tuple_]).returncode:
+            if _run(["conntrack", "--delete", "--family", f"ipv{one.version}", "--proto", "tcp", *tuple_]).code:
                 return f"conntrack could not forget the connection of {one.peer}"
         return ""
     return "the kernel cannot end connections for ss, and conntrack is not installed" if left else ""
@@ -102,12 +107,9 @@ def _own(version: int, address: str) -> bool:
 
 def _ss(*words: str) -> str:
     options, sought = words[:-1], words[-1]
-    return _run(["ss", *options, "--no-header", "--numeric", "--tcp", "state", "established", f"( {sought} )"]).stdout
+    return _run(["ss", *options, "--no-header", "--numeric", "--tcp", "state", "established", f"( {sought} )"]).text
 
 
-def _run(words: list[str]) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PATH": _PATH, "LC_ALL": "C"}
+def _run(words: list[str]) -> Output:
     # Fixed words, numbers and addresses.
-    return subprocess.run(  # noqa: S603  # pylint: disable=ansible-bad-function  # fixed words; no AnsibleModule here
-        words, env=environment, capture_output=True, text=True, timeout=_TIMEOUT, check=False
-    )
+    return run(words, host=platform.node(), attempt="end connections", timeout=_TIMEOUT, accept=EXITS)

@@ -9,9 +9,6 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +21,8 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.fire
     rich_rule,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import meeting
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import Refusal, StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.run import Output, find, run
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.systemd import Systemd
 
 MOST_CALLS = 200  # about 20 ms each; beyond, a reload is quicker
@@ -37,8 +35,7 @@ _OURS = {"target": "CONTINUE", "priority": PRIORITY, "ingress_zones": ["ANY"], "
 
 def detected() -> str:
     """The backend for this host: firewalld where it is active, else nftables."""
-    installed = shutil.which("firewalld", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is not None
-    return "firewalld" if installed and Systemd("firewalld.service").is_active() else "nftables"
+    return "firewalld" if find("firewalld") and Systemd("firewalld.service").is_active() else "nftables"
 
 
 @dataclass
@@ -118,33 +115,24 @@ class Firewalld:
             raise
 
     def _call(self, method: str, signature: str, *words: str, interface: str = "") -> str:
-        attempt = f"have firewalld do '{method}'"
+        # Only fixed words, numbers and checked addresses.
         busctl = ["busctl", "--json=short", f"--timeout={_TIMEOUT}", "call", _BUS, _PATH, f"{_BUS}{interface}", method]
-        try:
-            # Only fixed words, numbers and checked addresses.
-            done = subprocess.run(  # noqa: S603  # pylint: disable=ansible-bad-function  # fixed words; no AnsibleModule here
-                [*busctl, *([signature] if signature else []), *(["--", *words] if words else [])],
-                capture_output=True,
-                text=True,
-                timeout=_TIMEOUT + 10,
-                check=False,
-                env={**os.environ, "LC_ALL": "C"},
-            )
-        except FileNotFoundError:
-            raise StrongholdError(self.host, attempt, "busctl is not installed", "run this on a systemd host") from None
-        except subprocess.TimeoutExpired:
-            raise StrongholdError(
-                self.host, attempt, f"it did not answer within {_TIMEOUT} s", "see 'journalctl -u firewalld' there"
-            ) from None
-        if done.returncode:
-            said = " ".join(done.stderr.split()).removeprefix("Call failed: ") or f"busctl ended with {done.returncode}"
-            raise StrongholdError(
-                self.host,
-                attempt,
-                f"it says '{said}'",
-                "check that firewalld 0.9 or later runs there ('systemctl status firewalld'), and run the task with become: true",
-            )
-        return done.stdout
+        return run(
+            [*busctl, *([signature] if signature else []), *(["--", *words] if words else [])],
+            host=self.host,
+            attempt=f"have firewalld do '{method}'",
+            timeout=_TIMEOUT + 10,
+            explain=_explain,
+            missing="run this on a systemd host",
+            slow="see 'journalctl -u firewalld' there",
+        ).text
+
+
+def _explain(output: Output) -> Refusal:
+    return Refusal(
+        f"it says '{output.complaint.removeprefix('Call failed: ') or output.ended}'",
+        "check that firewalld 0.9 or later runs there ('systemctl status firewalld'), and run the task with become: true",
+    )
 
 
 def _overlapping(removed: Collection[str], added: Collection[str]) -> set[str]:

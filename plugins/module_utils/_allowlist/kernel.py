@@ -9,17 +9,14 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist import netlink
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.ruleset import FAMILY, TABLE, Listing, read
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import Refusal
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.run import Output, find, run
 
 TIMEOUT = 60  # seconds; 100,000 ranges load in less than one
-_PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
 
 
 class Nft:
@@ -27,7 +24,7 @@ class Nft:
 
     def __init__(self, host: str) -> None:
         self.host = host
-        self.program = shutil.which("nft", path=_PATH)
+        self.program = find("nft")
 
     @property
     def installed(self) -> bool:
@@ -65,30 +62,22 @@ class Nft:
         return answer
 
     def _run(self, attempt: str, *words: str, script: str = "") -> str:
-        if self.program is None:
-            raise StrongholdError(self.host, attempt, "nft is not installed", "install the package nftables")
-        try:
-            # The script holds only numbers and checked names.
-            done = subprocess.run(  # noqa: S603  # pylint: disable=ansible-bad-function  # fixed words; no AnsibleModule here
-                [self.program, *words],
-                input=script,
-                capture_output=True,
-                text=True,
-                timeout=TIMEOUT,
-                check=False,
-                env={**os.environ, "LC_ALL": "C"},
-            )
-        except subprocess.TimeoutExpired:
-            raise StrongholdError(
-                self.host, attempt, f"nft did not finish within {TIMEOUT} s", "see the load of the host and its kernel log"
-            ) from None
-        if done.returncode:
-            raise StrongholdError(self.host, attempt, *_explain(done.stderr))
-        return done.stdout
+        # The script holds only numbers and checked names.
+        return run(
+            [self.program or "nft", *words],
+            host=self.host,
+            attempt=attempt,
+            timeout=TIMEOUT,
+            stdin=script.encode(),
+            explain=_explain,
+            missing="install the package nftables",
+            slow="see the load of the host and its kernel log",
+        ).text
 
 
-def _explain(stderr: str) -> tuple[str, str]:
-    first = next((line for line in stderr.splitlines() if line.strip()), "it gave no reason")
-    if "Operation not permitted" in stderr or "you must be root" in stderr:
-        return "the account may not change the packet filter", "run the task with become: true"
-    return f"nft says '{first.strip()}'", "check that the kernel has nf_tables with fib"
+def _explain(output: Output) -> Refusal:
+    said = output.stderr.decode(errors="replace")
+    first = next((line for line in said.splitlines() if line.strip()), "it gave no reason")
+    if "Operation not permitted" in said or "you must be root" in said:
+        return Refusal("the account may not change the packet filter", "run the task with become: true")
+    return Refusal(f"nft says '{first.strip()}'", "check that the kernel has nf_tables with fib")

@@ -15,16 +15,17 @@ import os
 import platform
 import pwd
 import stat
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, locks
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import Refusal, StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import MASK, Plan
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.run import Output, run
 
+_READING = 60  # seconds that mongod has for a configuration
 Check = Callable[[str], None]
 
 
@@ -105,21 +106,21 @@ def read_by_mongod(program: str, path: Path) -> Check:
         with tempfile.NamedTemporaryFile("w", suffix=".conf", encoding="utf-8") as scratch:
             scratch.write(content)
             scratch.flush()
-            try:
-                done = subprocess.run(  # noqa: S603  # pylint: disable=ansible-bad-function  # mongod itself; no AnsibleModule here
-                    [program, "--outputConfig", "--config", scratch.name], capture_output=True, text=True, check=False, timeout=60
-                )
-            except OSError as error:
-                raise _refused(path, f"{program} cannot be run ({error.strerror})", "install mongodb-org-server first") from error
-        if done.returncode:
-            said = " ".join((done.stderr.strip() or done.stdout.strip()).replace(scratch.name, str(path)).split())
-            raise _refused(path, f"mongod refuses it: {said[:500]}", "correct the option; nothing was changed")
+
+            def explain(output: Output) -> Refusal:
+                said = (output.complaint or " ".join(output.text.split())).replace(scratch.name, str(path))
+                return Refusal(f"mongod refuses it: {said[:500]}", "correct the option; nothing was changed")
+
+            run(
+                [program, "--outputConfig", "--config", scratch.name],
+                host=platform.node(),
+                attempt=f"replace {path}",
+                timeout=_READING,
+                explain=explain,
+                missing="install mongodb-org-server first",
+            )
 
     return check
-
-
-def _refused(path: Path, reason: str, remedy: str) -> StrongholdError:
-    return StrongholdError(platform.node(), f"replace {path}", reason, remedy)
 
 
 def _status(path: Path) -> tuple[Owner, int] | None:
@@ -154,7 +155,7 @@ def _correct(path: Path, owner: Owner, mode: int) -> None:
 def _writer(wanted: File) -> Callable[[], None]:
     def write() -> None:
         wanted.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        with files.locked([wanted.path.parent]):
+        with locks.held(locks.FILES, platform.node(), f"write {wanted.path}"):
             files.write(wanted.path, wanted.data, wanted.mode, wanted.owner.uid, wanted.owner.gid)
 
     return write

@@ -334,7 +334,7 @@ def _environment(program: Program) -> dict[str, str]:
 def _found(program: Program, host: str, attempt: str) -> str:
     path = find(program.words[0])
     if path is None:
-        raise StrongholdError(host, attempt, f"{program.words[0]} is not installed there", program.missing)
+        raise StrongholdError(host, attempt, f"{program.words[0]} is not installed", program.missing)
     return path
 
 

@@ -9,14 +9,13 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
-import os
 import platform
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.run import EXITS, Output, run
 
 _JOURNAL_LINES = 5
 
@@ -33,11 +32,11 @@ class Systemd:
     complaint: Callable[[], str] | None = None
 
     def is_active(self) -> bool:
-        return self._systemctl("is-active", "--quiet", self.unit).returncode == 0
+        return self._systemctl("is-active", "--quiet", self.unit).code == 0
 
     def is_enabled(self) -> bool:
         """Whether the unit starts at boot."""
-        return self._systemctl("is-enabled", "--quiet", self.unit).returncode == 0
+        return self._systemctl("is-enabled", "--quiet", self.unit).code == 0
 
     def enable(self) -> None:
         """Have the unit start at boot."""
@@ -46,17 +45,17 @@ class Systemd:
     def needs_reload(self) -> bool:
         """Whether the unit's files changed since systemd read them."""
         shown = self._systemctl("show", "--property=NeedDaemonReload", "--value", self.unit)
-        return shown.stdout.strip() == "yes"
+        return shown.text.strip() == "yes"
 
     def reload_manager(self) -> None:
         """Have systemd read the files of all units again."""
         done = self._systemctl("daemon-reload")
-        if done.returncode:
-            raise self.failure("read anew", " ".join(done.stderr.split()) or f"systemctl ended with {done.returncode}")
+        if done.code:
+            raise self.failure("read anew", done.complaint or done.ended)
 
     def program_replaced(self) -> bool:
         """Whether the running unit's program is no longer the one on disk, as after an update of its package (proc(5), exe)."""
-        pid = self._systemctl("show", "--property=MainPID", "--value", self.unit).stdout.strip()
+        pid = self._systemctl("show", "--property=MainPID", "--value", self.unit).text.strip()
         try:
             return str(Path(f"/proc/{pid}/exe").readlink()).endswith(" (deleted)")
         except OSError:
@@ -78,14 +77,14 @@ class Systemd:
         """Have a timer of its own, ``unit``.timer, run ``command`` once, in ``seconds`` (systemd-run(1))."""
         when = [f"--unit={unit}", f"--on-active={seconds}", "--timer-property=AccuracySec=100ms", "--collect"]
         done = self._call(["systemd-run", *when, *command])
-        if done.returncode:
-            raise self.failure("start", " ".join(done.stderr.split()) or f"systemd-run ended with {done.returncode}")
+        if done.code:
+            raise self.failure("start", done.complaint or done.ended)
 
     def journal(self) -> str:
         """The end of the unit's journal in one line, empty where it cannot be read."""
         try:
             words = ["journalctl", "-u", self.unit, "-n", str(_JOURNAL_LINES), "-o", "cat", "--no-pager"]
-            return " / ".join(self._call(words).stdout.split("\n")).strip(" /")
+            return " / ".join(self._call(words).text.split("\n")).strip(" /")
         except StrongholdError:
             return ""
 
@@ -104,24 +103,20 @@ class Systemd:
         if self.needs_reload():
             self._systemctl("daemon-reload")
         done = self._systemctl(verb, self.unit)
-        if done.returncode:
-            raise self.failure(verb, " ".join(done.stderr.split()) or f"systemctl ended with {done.returncode}")
+        if done.code:
+            raise self.failure(verb, done.complaint or done.ended)
 
-    def _systemctl(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def _systemctl(self, *words: str) -> Output:
         return self._call(["systemctl", *words])
 
-    def _call(self, words: list[str]) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0"}
-        attempt = f"run '{' '.join(words)}'"
-        try:
-            return subprocess.run(  # noqa: S603  # pylint: disable=ansible-bad-function  # fixed words; no AnsibleModule here
-                words, env=environment, text=True, capture_output=True, check=False, timeout=self.timeout
-            )
-        except FileNotFoundError:
-            raise StrongholdError(
-                platform.node(), attempt, f"{words[0]} is not installed there", "run this on a systemd host"
-            ) from None
-        except subprocess.TimeoutExpired:
-            raise StrongholdError(
-                platform.node(), attempt, f"it did not end within {self.timeout} s", "raise timeout, or see the unit's journal"
-            ) from None
+    def _call(self, words: list[str]) -> Output:
+        return run(
+            words,
+            host=platform.node(),
+            attempt=f"run '{' '.join(words)}'",
+            timeout=self.timeout,
+            environment={"SYSTEMD_COLORS": "0"},
+            accept=EXITS,
+            missing="run this on a systemd host",
+            slow="raise timeout, or see the unit's journal",
+        )
