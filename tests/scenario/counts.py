@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a playbook run is made of, whatever machine it runs on: its tasks, the processes forked for them, and the visits to hosts."""
+"""What a playbook run is made of on any machine: its tasks, the processes forked for them, and the visits to hosts."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The collection's filters are read by Ansible's main process alone, and not anew by each process that it forks for a host and a task."""
+"""The collection's filters are read by Ansible's main process alone, not anew by each that it forks for a host and a task."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ INVENTORY = {
 
 
 def readers(folder: Path, playbook: str) -> list[str]:
-    """main or worker for each time a source of a filter was read, while the playbook ran in check mode on hosts that are this one."""
+    """main or worker for each time a filter's source was read, while the playbook ran in check mode; the hosts are this one."""
     (folder / "callbacks").mkdir()
     (folder / "callbacks" / "counter.py").write_text(COUNTER)
     (folder / "hosts.yml").write_text(yaml.safe_dump(INVENTORY))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Loaded by Ansible: writes down each task, each process that is forked for a task on a host, and each of these that goes to its host.
+"""Loaded by Ansible: writes down each task, each process forked for a task on a host, and each that goes to its host.
 
 One line of JSON each, to the file STRONGHOLD_COUNTS, which several runs may share. See ``scenario.counts``.
 """
