@@ -8,13 +8,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._host import names, plan
+from ansible_collections.stronghold.mongodb.plugins.module_utils._host.state import HostState, file_differs, unit_runs
 
 
-def host_plan(survey: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+def host_plan(survey: HostState, settings: Mapping[str, Any]) -> dict[str, Any]:
     unmet = plan.unmet(settings["python_packages"], survey["venv"]["distributions"])
     return plan.plan(survey, {**settings, "unmet": unmet})
 
 
 class FilterModule:
     def filters(self) -> dict[str, Any]:
-        return {"host_names": names.names, "host_plan": host_plan, "host_problems": plan.problems}
+        return {
+            "file_differs": file_differs,
+            "host_names": names.names,
+            "host_plan": host_plan,
+            "host_problems": plan.problems,
+            "unit_runs": unit_runs,
+        }

@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._host import pgp
+from ansible_collections.stronghold.mongodb.plugins.module_utils._host.state import HostState, ManagedFile
 
 Settings = Mapping[str, Any]
 
@@ -105,8 +106,8 @@ def _source_problems(settings: Settings, result: Mapping[str, Any], codename: st
     return problems
 
 
-def plan(survey: Mapping[str, Any], origin: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
-    """What to install on a host in the state ``survey`` (see mongodb_host's survey.py), from ``origin`` (see source()).
+def plan(survey: HostState, origin: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """What to install on a host in the state ``survey``, from ``origin`` (see source()).
 
     ``settings``: host, distribution, version, packages (names). Packages called mongodb-org* carry the server's version and
     are held; an installed release of the wanted series is kept unless a newer one is asked for exactly. Others are installed
@@ -150,7 +151,7 @@ def key_problem(text: str, fingerprint: str) -> str:
     return ""
 
 
-def _same_key(file: Mapping[str, Any] | None, origin: Mapping[str, Any]) -> bool:
+def _same_key(file: ManagedFile | None, origin: Mapping[str, Any]) -> bool:
     if not file or file["mode"] != "0644" or file["uid"] != 0:
         return False
     return not key_problem(file["content"], origin["fingerprint"])

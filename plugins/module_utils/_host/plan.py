@@ -17,9 +17,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._host.state import HostState
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.modes import LADDERS
 
-Survey = Mapping[str, Any]
 Settings = Mapping[str, Any]
 
 SYSTEMS = {"Debian": ("12", "13"), "Ubuntu": ("22.04", "24.04"), "RedHat": ("8", "9")}
@@ -60,8 +60,8 @@ def problems(platform: Mapping[str, str]) -> list[str]:
     return [str(StrongholdError(platform["host"], "accept this host", *problem)) for problem in found]
 
 
-def plan(survey: Survey, settings: Settings) -> dict[str, Any]:
-    """What to do on a host in the state ``survey`` (see the role's survey.py).
+def plan(survey: HostState, settings: Settings) -> dict[str, Any]:
+    """What to do on a host in the state ``survey``.
 
     ``settings``: host, kernel, machine, os_family, version (of MongoDB), member and firewall (bool), cluster (its name),
     cluster_auth, tls_mode, path, user, group, min_free_mb, strict, manage_time, time_package, minimums and exact (sysctl name ->
@@ -105,7 +105,7 @@ def _series(version: str) -> tuple[int, int]:
     return int(major), int(minor)
 
 
-def _member_problems(survey: Survey, settings: Settings) -> list[tuple[str, str]]:
+def _member_problems(survey: HostState, settings: Settings) -> list[tuple[str, str]]:
     series = _series(settings["version"])
     kernel = re.match(r"(\d+)\.(\d+)", settings["kernel"])
     problems = []
@@ -128,7 +128,8 @@ def _member_problems(survey: Survey, settings: Settings) -> list[tuple[str, str]
             )
         )
     if survey["has_data"]:
-        refusals = (ladder.refusal(survey[name], settings[name]) for name, ladder in LADDERS.items())
+        present = {"cluster_auth": survey["cluster_auth"], "tls_mode": survey["tls_mode"]}
+        refusals = (ladder.refusal(present[name], settings[name]) for name, ladder in LADDERS.items())
         problems += [refusal for refusal in refusals if refusal]
     lack = _lack_of_space(survey, settings)
     if lack and not survey["has_data"]:
@@ -138,12 +139,12 @@ def _member_problems(survey: Survey, settings: Settings) -> list[tuple[str, str]
     return problems
 
 
-def _lack_of_space(survey: Survey, settings: Settings) -> str:
+def _lack_of_space(survey: HostState, settings: Settings) -> str:
     free, wanted = survey["mount"]["free_mb"], int(settings["min_free_mb"])
     return f"only {free} MiB are free for {settings['path']}, {wanted} are wanted" if free < wanted else ""
 
 
-def _storage_findings(survey: Survey, settings: Settings) -> list[str]:
+def _storage_findings(survey: HostState, settings: Settings) -> list[str]:
     mount, path = survey["mount"], settings["path"]
     low, high = READ_AHEAD_SECTORS
     ahead = mount["read_ahead_sectors"]
@@ -164,7 +165,7 @@ def _storage_findings(survey: Survey, settings: Settings) -> list[str]:
     return findings
 
 
-def _clock_findings(survey: Survey) -> list[str]:
+def _clock_findings(survey: HostState) -> list[str]:
     whose = "of the machine that carries this container " if survey["container"] else ""
     return [] if survey["clock_synchronised"] else [f"the clock {whose}is not synchronised"]
 
@@ -174,20 +175,20 @@ def _source_findings(settings: Settings) -> list[str]:
     return ["Python packages come over plain HTTP, where nobody proves their origin"] if plain else []
 
 
-def _time_problems(survey: Survey, settings: Settings) -> list[tuple[str, str]]:
+def _time_problems(survey: HostState, settings: Settings) -> list[tuple[str, str]]:
     if survey["container"] or survey["time_services"] or settings["manage_time"]:
         return []
     return [("no time service runs", "start chrony or another one, or set mongodb_host_manage_time")]
 
 
-def _time_unit(survey: Survey, settings: Settings) -> str:
+def _time_unit(survey: HostState, settings: Settings) -> str:
     if survey["container"] or survey["time_services"]:
         return ""
     package = str(settings["time_package"])
     return "chronyd" if package == "chrony" and settings["os_family"] == "RedHat" else package
 
 
-def _packages(survey: Survey, settings: Settings, venv: Mapping[str, bool], time_unit: str) -> list[str]:
+def _packages(survey: HostState, settings: Settings, venv: Mapping[str, bool], time_unit: str) -> list[str]:
     wanted = {
         str(settings["time_package"]): bool(time_unit),
         "python3-pip-wheel" if settings["os_family"] == "RedHat" else "python3-pip-whl": venv["install"]
@@ -197,14 +198,14 @@ def _packages(survey: Survey, settings: Settings, venv: Mapping[str, bool], time
     return [name for name, missing in wanted.items() if missing]
 
 
-def _account(survey: Survey, settings: Settings) -> dict[str, Any] | None:
+def _account(survey: HostState, settings: Settings) -> dict[str, Any] | None:
     user = survey["user"]
     if user and survey["group"] and user["group"] == settings["group"] and user["shell"].endswith(LOGIN_DENIED):
         return None
     return {"exists": user is not None}
 
 
-def _sysctl(survey: Survey, settings: Settings) -> tuple[dict[str, Any], list[str]]:
+def _sysctl(survey: HostState, settings: Settings) -> tuple[dict[str, Any], list[str]]:
     """Minimums are raised and never lowered; a name that already stands in the file stays there, or a reboot would lower it."""
     exact = dict(settings["exact"])
     if survey["numa_nodes"] >= MANY_NODES:
@@ -220,7 +221,7 @@ def _sysctl(survey: Survey, settings: Settings) -> tuple[dict[str, Any], list[st
     ]:
         state = survey["sysctls"].get(name)
         now = int(state["value"]) if state else None
-        if now is None or not state["writable"]:
+        if state is None or now is None or not state["writable"]:
             if now is None or (now < wanted if raised else now != wanted):
                 left.append(f"{name} (is {'missing' if now is None else now}, wants {wanted})")
             continue
@@ -232,25 +233,26 @@ def _sysctl(survey: Survey, settings: Settings) -> tuple[dict[str, Any], list[st
     return {"values": values, "apply": apply}, findings
 
 
-def _thp(survey: Survey, settings: Settings) -> tuple[dict[str, Any], list[str]]:
+def _thp(survey: HostState, settings: Settings) -> tuple[dict[str, Any], list[str]]:
     on = _series(settings["version"]) >= THP_ON_SINCE
     wanted = THP_ON if on else THP_OFF
-    present = {name: word for name, word in wanted.items() if survey["thp"].get(name)}
-    settable = {name: word for name, word in present.items() if survey["thp"][name]["writable"]}
+    states = [(name, word, survey["thp"].get(name)) for name, word in wanted.items()]
+    present = [(name, word, state) for name, word, state in states if state]
+    settable = [(name, word, state) for name, word, state in present if state["writable"]]
     stuck = [
-        f"{name} (is {survey['thp'][name]['value']}, wants {word})"
-        for name, word in present.items()
-        if name not in settable and survey["thp"][name]["value"] != word
+        f"{name} (is {state['value']}, wants {word})"
+        for name, word, state in present
+        if not state["writable"] and state["value"] != word
     ]
-    differs = any(survey["thp"][name]["value"] != word for name, word in settable.items())
+    differs = any(state["value"] != word for _name, word, state in settable)
     findings = [f"transparent huge pages cannot be set here: {', '.join(stuck)}"] if stuck else []
     return {
-        "values": {THP_ROOT + name: word for name, word in settable.items()},
+        "values": {THP_ROOT + name: word for name, word, _state in settable},
         "apply": bool(settable) and (differs or not settings["thp_unit_enabled"]),
     }, findings
 
 
-def _venv(survey: Survey, settings: Settings) -> dict[str, bool]:
+def _venv(survey: HostState, settings: Settings) -> dict[str, bool]:
     venv = survey["venv"]
     create = venv["distributions"] is None or not venv["private"]
     return {"create": create, "install": create or bool(settings["unmet"])}

@@ -13,12 +13,12 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod import conf
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,6 @@ _PARAMETERS = {
     "net.tls.mode": ("tlsMode", LADDERS["tls_mode"].steps),
     "security.clusterAuthMode": ("clusterAuthMode", LADDERS["cluster_auth"].steps[1:]),
 }
-_LINE = re.compile(r"( *)([\w.]+):(.*)")
 
 
 def parameters(started: str, present: str) -> dict[str, str] | None:
@@ -98,7 +97,7 @@ def parameters(started: str, present: str) -> dict[str, str] | None:
 
     Parameter -> value. None where the two differ in anything else, which only a restart makes up for.
     """
-    before, after = _options(started), _options(present)
+    before, after = conf.options(started), conf.options(present)
     if [path for path, _value in before] != [path for path, _value in after]:
         return None
     told = {}
@@ -109,16 +108,3 @@ def parameters(started: str, present: str) -> dict[str, str] | None:
                 return None
             told[name] = new
     return told
-
-
-def _options(text: str) -> list[tuple[str, str]]:
-    """Path and value of each line; a line that is no option has the path of the one before it."""
-    found: list[tuple[str, str]] = []
-    above: list[tuple[int, str]] = []
-    for line in text.splitlines():
-        match = _LINE.fullmatch(line)
-        if match:
-            above = [(depth, name) for depth, name in above if depth < len(match[1])] + [(len(match[1]), match[2])]
-        value = match[3].strip(" '\"") if match else line
-        found.append((".".join(name for _depth, name in above), value))
-    return found
