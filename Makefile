@@ -64,7 +64,7 @@ importer: setup ## What Galaxy says of the built collection
 	tests/sanity/importer
 
 .PHONY: molecule
-molecule: setup ## All scenarios on real hosts
+molecule: setup ## The stories of all fleets, on real hosts
 	tests/scenario/run
 
 .PHONY: test
@@ -77,7 +77,7 @@ clean: setup ## Remove the demo and all that was built and cached
 	@rm -rf $(STRONGHOLD_CACHE)
 
 .PHONY: test-long
-test-long: setup ## Long repetitions: the playbook killed at ten tasks, one fresh fleet each
+test-long: setup ## The stories with all their repetitions, and the playbook killed at ten tasks, one fresh fleet each
 	tests/scenario/run --long
 
 .PHONY: bench-converge

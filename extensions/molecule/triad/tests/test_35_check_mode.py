@@ -2,19 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""After a converge nothing is predicted, and nothing that runs is touched."""
+"""What would change is predicted in each place, nothing that runs is touched, and then nothing is predicted."""
 
 from __future__ import annotations
+
+import re
 
 from scenario import playbook
 from testinfra.host import Host
 
 from lab.fleet import Fleet
-
-
-def test_check_mode_predicts_nothing(fleet: Fleet) -> None:
-    run = playbook.converge(fleet, "--check", "--diff")
-    assert run.changed == {host.name: 0 for host in fleet.hosts}
 
 
 def test_check_mode_predicts_a_change_and_makes_none(fleet: Fleet, hosts: dict[str, Host]) -> None:
@@ -31,7 +28,18 @@ def test_check_mode_predicts_a_change_and_makes_none(fleet: Fleet, hosts: dict[s
         },
     )
     assert all(run.changed[name] > 0 for name in ("db-a", "db-b", "db-c"))
-    assert "+  maxIncomingConnections: 4000" in run.output
+    assert predicted(run, "maxIncomingConnections: 4000") == 3
+    assert predicted(run, "192.0.2.0/24") == 3
+    assert predicted(run, "electionTimeoutMillis: 9000") == 1
     assert hosts["db-a"].file("/etc/mongod.conf").content_string == before
     assert hosts["db-a"].check_output("systemctl show mongod -P ExecMainStartTimestampMonotonic") == started
-    assert playbook.converge(fleet, "--check").changed == {host.name: 0 for host in fleet.hosts}
+
+
+def predicted(run: playbook.Run, line: str) -> int:
+    """In how many places of the differences it is added."""
+    return len(re.findall(rf"^\+.*{re.escape(line)}", run.output, re.MULTILINE))
+
+
+def test_afterwards_it_predicts_nothing(fleet: Fleet) -> None:
+    run = playbook.converge(fleet, "--check", "--diff")
+    assert run.changed == {host.name: 0 for host in fleet.hosts}

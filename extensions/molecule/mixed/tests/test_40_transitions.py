@@ -12,7 +12,7 @@ from typing import Any
 import pymongo
 import pytest
 from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
-from scenario import load, playbook
+from scenario import load, playbook, repetitions
 from scenario.certificates import processes
 
 from lab import access
@@ -67,19 +67,27 @@ def finished(fleet: Fleet, name: str, variables: dict[str, Any], kills: list[int
     return account
 
 
-def test_a_plain_change_is_refused_and_names_the_way(fleet: Fleet) -> None:
+REFUSALS = [
+    (playbook.SITE, (), TLS_ALONE, "run the playbook stronghold.mongodb.require_tls"),
+    (REQUIRE, (), NEWER, "take net.tls.mode out of mongodb_server_config"),
+    (MEMBERSHIP, (), TARGET, "run stronghold.mongodb.require_tls before"),
+    (REQUIRE, ("--limit=north-1",), TLS_ALONE, "south-1, west-1 would be cut off"),
+]
+
+
+@pytest.mark.parametrize(("name", "words", "variables", "told"), repetitions.todays(REFUSALS))
+def test_a_plain_change_is_refused_and_names_the_way(
+    fleet: Fleet, name: str, words: tuple[str, ...], variables: dict[str, Any], told: str
+) -> None:
     assert modes(fleet) == {("allowTLS", "keyFile")}
-    refused(playbook.run(fleet, variables=TLS_ALONE), "run the playbook stronghold.mongodb.require_tls")
-    refused(playbook.run(fleet, playbook=REQUIRE, variables=NEWER), "take net.tls.mode out of mongodb_server_config")
-    refused(playbook.run(fleet, playbook=MEMBERSHIP, variables=TARGET), "run stronghold.mongodb.require_tls before")
-    refused(playbook.run(fleet, "--limit=north-1", playbook=REQUIRE, variables=TLS_ALONE), "south-1, west-1 would be cut off")
+    refused(playbook.run(fleet, *words, playbook=name, variables=variables), told)
     assert modes(fleet) == {("allowTLS", "keyFile")}
 
 
 def test_tls_alone(fleet: Fleet, tmp_path: Path) -> None:
     assert all(speaks_plaintext(host) for host in access.members(fleet))
     before = processes(fleet)
-    finished(fleet, REQUIRE, TLS_ALONE, [1, 3], tmp_path / "output")
+    finished(fleet, REQUIRE, TLS_ALONE, repetitions.todays([1, 3]), tmp_path / "output")
     assert processes(fleet) == before
     assert modes(fleet) == {("requireTLS", "keyFile")}
     assert not any(speaks_plaintext(host) for host in access.members(fleet))
@@ -87,7 +95,7 @@ def test_tls_alone(fleet: Fleet, tmp_path: Path) -> None:
 
 def test_certificates_alone(fleet: Fleet, tmp_path: Path) -> None:
     key = (access.secrets(fleet) / "keyfile").read_text().strip()
-    finished(fleet, MEMBERSHIP, TARGET, [1, 4, 1], tmp_path / "output")
+    finished(fleet, MEMBERSHIP, TARGET, repetitions.todays([1, 4, 1]), tmp_path / "output")
     assert modes(fleet) == {("requireTLS", "x509")}
     for host in access.members(fleet):
         assert ssh(fleet, host.name, "ls /etc/stronghold").split().count("keyfile") == 0

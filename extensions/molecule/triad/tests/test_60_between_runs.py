@@ -19,7 +19,7 @@ from testinfra.host import Host
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe
 from lab.fleet import Fleet
 
-MEMBER, BACKUP = "db-c", "app-a"
+MEMBER, BACKUP = "db-c", "vault-c"
 HOSTS = ["db-a", "db-b", MEMBER, BACKUP]
 METRICS = "/var/lib/stronghold/metrics/mongodb_certificates.prom"
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Revocation on a running cluster, and whom its members refuse. What follows in this scenario runs with revocation on."""
+"""Revocation on a running cluster, and whom its members refuse. What follows in this story runs with revocation on."""
 
 from __future__ import annotations
 
@@ -25,16 +25,14 @@ from lab.certificates import issue
 from lab.fleet import Fleet
 
 DAY = timedelta(days=1)
-LAPTOP = Wanted(Path("/unused"), "client", Subject("laptop", "vaulted", "people"), days=30)
+LAPTOP = Wanted(Path("/unused"), "client", Subject("laptop", "orders", "people"), days=30)
 TLS = "/etc/stronghold/tls"
 
 
 def test_turned_on_by_a_rolling_restart(fleet: Fleet) -> None:
     load.settle(fleet)
     before = certificates.processes(fleet)
-    fleet.vars["mongodb_tls_revocation"] = True
-    fleet.save()
-    inventory.write(fleet)
+    inventory.declare(fleet, mongodb_tls_revocation=True)
     playbook.converge(fleet)
     assert set(before).isdisjoint(certificates.processes(fleet))
 
