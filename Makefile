@@ -39,17 +39,29 @@ demo-down: setup ## Remove every trace of the demo
 	@$(LAB) down demo
 
 .PHONY: lint
-lint: setup ## Style, types, roles and playbooks, documentation, changelog
+lint: lint-style lint-types lint-ansible lint-documents ## Style, types, roles and playbooks, documentation, changelog
+
+.PHONY: lint-style
+lint-style: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy plugins/module_utils plugins/filter plugins/lookup tests/lab tests/scenario
+
+.PHONY: lint-types
+lint-types: setup
+	$(BIN)/mypy plugins/module_utils plugins/filter plugins/lookup tests/ci tests/lab tests/scenario
+
+.PHONY: lint-ansible
+lint-ansible: setup
 	$(BIN)/ansible-lint
+
+.PHONY: lint-documents
+lint-documents: setup
 	$(BIN)/antsibull-changelog lint
 	cd $(TREE) && $(BIN)/antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck .
 
 .PHONY: units
 units: setup ## Unit tests
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest tests/unit tests/ci
 
 .PHONY: integration
 integration: setup ## Modules against real servers on loopback; each file has ports of its own, so that two run at once
@@ -68,7 +80,8 @@ molecule: setup ## The stories of all fleets, on real hosts
 	tests/scenario/run
 
 .PHONY: test
-test: lint sanity integration importer molecule ## All that CI runs
+test: setup ## All that CI runs, side by side on this machine
+	@tests/ci/run
 
 .PHONY: clean
 clean: setup ## Remove the demo and all that was built and cached
