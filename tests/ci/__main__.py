@@ -48,11 +48,16 @@ def tests_of(outcome: Outcome) -> Tally:
     return Tally(told.passed, told.failed or int(outcome.status != 0))
 
 
+def processor(outcome: Outcome) -> float:
+    """Seconds of the job's processes and of its fleet's hosts."""
+    return outcome.processor + budget.hosts_used(text(outcome.job))
+
+
 def report_costs(outcomes: list[Outcome], cost: Mapping[str, Cost]) -> None:
     print(f"\n{'job':32} {'seconds':>8} {'expected':>9} {'processor':>10} {'expected':>9}")
     for outcome in outcomes:
         expected = cost.get(outcome.job.name, UNKNOWN)
-        row = f"{outcome.seconds:8.0f} {expected.seconds:9.0f} {outcome.processor:10.0f} {expected.processor:9.0f}"
+        row = f"{outcome.seconds:8.0f} {expected.seconds:9.0f} {processor(outcome):10.0f} {expected.processor:9.0f}"
         print(f"{outcome.job.name:32} {row}{'' if outcome.status == 0 else '  FAILED'}")
 
 
@@ -96,7 +101,7 @@ def main() -> None:
     report_costs(outcomes, cost)
     report_counts(outcomes)
     minutes = (time.monotonic() - begin) / 60
-    print(f"{minutes:.1f} minutes, {sum(outcome.processor for outcome in outcomes) / 60:.1f} of a processor, hosts left out")
+    print(f"{minutes:.1f} minutes, {sum(map(processor, outcomes)) / 60:.1f} of a processor")
     report_failures(outcomes, never)
     total = sum(map(tests_of, outcomes), Tally())
     print(f"\n{total.passed} passed, {total.failed} failed", flush=True)

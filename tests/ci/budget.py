@@ -11,6 +11,7 @@ compares what the story of a fleet did, as scenario.counts wrote it to the file 
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from ci.jobs import PROJECT
 from lab import fleet
 
 FILE = Path(__file__).with_name("budget.yml")
+HOSTS_USED = re.compile(r"^budget: \w+: hosts used (\d+)", re.MULTILINE)
 REMEDY = (
     "fold what is new into a run that is there, give it --tags or a playbook of its own, or mark it long; "
     f"where it is worth its time, raise the budget in {FILE.relative_to(PROJECT)} in the same commit and say why"
@@ -31,7 +33,7 @@ REMEDY = (
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a job on a quiet machine: wall seconds, and processor seconds of the controller."""
+    """Of a job on a quiet machine: wall seconds, and processor seconds with those of a fleet's hosts."""
 
     seconds: float
     processor: float
@@ -65,6 +67,11 @@ def found(story: str, log: Path) -> dict[str, int]:
     }
 
 
+def hosts_used(log: str) -> float:
+    """Processor seconds of a story's hosts, from what its job said."""
+    return sum(float(seconds) for seconds in HOSTS_USED.findall(log))
+
+
 def excess(story: str, limits: Mapping[str, int], did: Mapping[str, int]) -> list[str]:
     """A sentence for each count that is above its limit."""
     return [
@@ -77,7 +84,7 @@ def excess(story: str, limits: Mapping[str, int], did: Mapping[str, int]) -> lis
 def main() -> None:
     story, log = sys.argv[1], Path(sys.argv[2])
     limits, did = agreed(story), found(story, log)
-    print(f"budget: {story}: its hosts used {fleet.processor_seconds(fleet.load(story)):.0f} processor seconds")
+    print(f"budget: {story}: hosts used {fleet.processor_seconds(fleet.load(story)):.0f} processor seconds since their last boot")
     for name, limit in limits.items():
         print(f"budget: {story}: {did[name]} {name} of {limit}")
     sys.exit("\n".join(excess(story, limits, did)) or None)

@@ -17,7 +17,6 @@ from ci import processes
 from ci.budget import UNKNOWN, Cost
 from ci.jobs import Job, Kind
 
-LANE_CORES = 0.8  # of a core that a story keeps busy, its hosts included
 SLACK = 0.5  # of a core by which more is started than there are, since nobody is busy all the time
 
 
@@ -48,7 +47,7 @@ def startable(
     """
 
     def cores_of(job: Job) -> float:
-        return LANE_CORES if job.kind is Kind.LANE else cost.get(job.name, UNKNOWN).cores
+        return cost.get(job.name, UNKNOWN).cores
 
     now: list[Job] = []
     busy = list(running)

@@ -40,7 +40,7 @@ def test_each_story_has_a_budget_and_a_job() -> None:
 
 
 def test_the_budget_knows_no_job_that_is_gone() -> None:
-    assert set(budget.costs()) == {job.name for job in jobs.table()}
+    assert set(budget.costs()) <= {job.name for job in jobs.table()}
 
 
 @pytest.mark.parametrize(("choices", "count"), [(2, 1), (3, 1), (4, 1), (7, 1), (4, 2), (5, 2)])

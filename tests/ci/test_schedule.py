@@ -19,7 +19,7 @@ from ci import processes, schedule
 from ci.budget import Cost
 from ci.jobs import Job, Kind, table
 
-COST = {"long": Cost(300, 100), "short": Cost(100, 50), "waits": Cost(100, 40), "busy": Cost(90, 90), "more": Cost(80, 40)}
+COST = {"long": Cost(300, 270), "short": Cost(100, 90), "waits": Cost(100, 40), "busy": Cost(90, 90), "more": Cost(80, 20)}
 GATE = Job("gate", Kind.GATE, ["true"])
 LANES = [Job(name, Kind.LANE, ["true"], ["gate"]) for name in ("short", "long", "other")]
 FILLERS = [Job(name, Kind.FILLER, ["true"], ["gate"]) for name in ("busy", "waits", "more")]
