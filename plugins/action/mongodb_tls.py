@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, secrets
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.secrets import CONTROLLER
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, library, pem, revocation
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.authority import (
-    CONTROLLER,
     AuthorityFolder,
     has_room_for,
     sign,
@@ -147,6 +147,9 @@ class ActionModule(ActionBase):
 
     def _prepare(self, folder: AuthorityFolder, signer: AuthorityFolder, params: dict[str, Any], now: datetime) -> Prepared:
         options = params["authority"]
+        if not self._task.check_mode:
+            for each in dict.fromkeys((folder, signer)):
+                each.guard()
         prepared = Prepared(
             now,
             self._task.check_mode,
@@ -391,7 +394,7 @@ class Exchange:
         )
 
     def _write(self, file: Path, data: bytes) -> None:
-        files.make_private(self.folder)
+        secrets.hold(self.folder)
         with files.locked([self.folder]):
             files.write(file, data, 0o644)
 
