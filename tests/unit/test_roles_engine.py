@@ -168,6 +168,7 @@ def test_an_old_link_that_is_cut_makes_no_circle() -> None:
         (Role("a", database="$external"), "holds no roles"),
         (Role("a", restrictions=({"clientSource": ["10.0.0.1", "x"]},)), r"no address or network \(x\)"),
         (Role("a", restrictions=({"clientSource": []},)), "names no address"),
+        (Role("a", restrictions=({"clientSource": ["192.0.2.1"], "serverAddress": []},)), "names no address"),
     ],
 )
 def test_what_cannot_be_is_refused(role: Role, told: str) -> None:

@@ -12,12 +12,13 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts import privileges as sets
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.directory import PROBLEM, Document
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import grant_of, is_expired, is_internal, public
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.plain import plain
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.powers import Holder, superusers
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restrictions import Restriction, comparable, flat
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.roles import title_of
@@ -107,23 +108,6 @@ def _prefix(source: str) -> int:
         return ipaddress.ip_network(source, strict=False).prefixlen
     except ValueError:
         return 0
-
-
-def plain(value: Any) -> Any:
-    """What MongoDB stores, as JSON can say it: dates in ISO 8601, everything else that JSON does not know as text."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, datetime):
-        aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
-        text = aware.astimezone(timezone.utc).isoformat(timespec="milliseconds" if aware.microsecond else "seconds")
-        return text.replace("+00:00", "Z")
-    if value is None or isinstance(value, (bool, str)):
-        return value
-    if isinstance(value, int):  # bson.Int64 too
-        return int(value)
-    return value if isinstance(value, float) and value - value == 0 else str(value)
 
 
 def _holder(document: Document, noun: str) -> Holder:

@@ -22,7 +22,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restr
     comparable,
     declared_restrictions,
     flat,
-    malformed,
+    require_addresses,
     restriction_argument_spec,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Key, roles_of
@@ -178,14 +178,7 @@ def _require_possible(role: Role, scene: Scene, host: str) -> None:
     if missing:
         told = f"what it inherits does not exist ({', '.join(missing)})"
         raise ItemError(host, attempt, told, "declare that role, too, or correct its name and database")
-    # A server takes these two with a role, and then refuses every login of its holders.
-    wrong = malformed(role.restrictions or ())
-    if wrong:
-        reason = f"authentication_restrictions holds what is no address or network ({', '.join(wrong)})"
-        raise ItemError(host, attempt, reason, "correct it")
-    if not all(any(restriction.values()) for restriction in role.restrictions or ()):
-        reason = "an element of authentication_restrictions names no address"
-        raise ItemError(host, attempt, reason, "give clientSource or serverAddress, or leave the element out")
+    require_addresses(role.restrictions, host, attempt)
 
 
 def _create(role: Role) -> Step:
