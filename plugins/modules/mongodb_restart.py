@@ -116,7 +116,7 @@ EXAMPLES = r"""
     login_host: "{{ inventory_hostname }}"
     login_user: admin
     login_password: "{{ admin_password }}"
-    started_with: /run/stronghold-mongod/started-with
+    started_with: /run/stronghold/mongod-started-with
   throttle: 1
 
 - name: Have the server take up renewed certificates, without a restart where it can
@@ -125,7 +125,7 @@ EXAMPLES = r"""
     login_user: admin
     login_password: "{{ admin_password }}"
     tls_ca_file: /etc/stronghold/tls/ca.pem
-    started_with: /run/stronghold-mongod/started-with
+    started_with: /run/stronghold/mongod-started-with
     rotates:
       certificate_key_file: /etc/stronghold/tls/member.pem
       ca_file: /etc/stronghold/tls/ca.pem
@@ -137,7 +137,7 @@ EXAMPLES = r"""
     login_host: "{{ inventory_hostname }}"
     login_user: admin
     login_password: "{{ admin_password }}"
-    started_with: /run/stronghold-mongod/started-with
+    started_with: /run/stronghold/mongod-started-with
   check_mode: true
   register: restart
 """
