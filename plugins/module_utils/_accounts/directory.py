@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.role_server import Roles
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import READ_AT_ONCE, UNAUTHORIZED
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import READ_AT_ONCE, Refused
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.codes import Code
 
 PROBLEM = "problem"  # the key that is added to a document of which the server does not show all, with its reason
 
@@ -56,7 +57,7 @@ class Directory(Roles):
         try:
             documents = self.ask("admin", details, f"read the {answer}")[answer]
         except ItemError as error:
-            if getattr(error.__cause__, "code", None) == UNAUTHORIZED:
+            if isinstance(error, Refused) and error.code == Code.UNAUTHORIZED:
                 raise
             if len(listed) == 1:
                 return [{"roles": [], **listed[0], PROBLEM: error.reason}]

@@ -25,7 +25,13 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grant
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.sessions import Key, kill_orphans, kill_sessions
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect, translate
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.codes import Code
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import (
+    Kind,
+    ServerError,
+    connect,
+    translate,
+)
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 
 if TYPE_CHECKING:
@@ -33,11 +39,10 @@ if TYPE_CHECKING:
 
 with suppress(ImportError):  # the module that ships the program tells the user, by require_pymongo
     import pymongo
-    from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
+    from pymongo.errors import OperationFailure
 
 ATTEMPT = "remove expired accounts"
 TURNS = 3  # times the login's timeout that everything after the login may take together
-USER_NOT_FOUND = 11  # src/mongo/base/error_codes.yml
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ def expire(login: Login, tell: Callable[[str], object]) -> list[StrongholdError]
         with connect(login, ATTEMPT) as client, pymongo.timeout(TURNS * login.timeout):
             return _serve(client, login, tell)
     except StrongholdError as error:
-        if isinstance(error.__cause__, ServerSelectionTimeoutError):
+        if isinstance(error, ServerError) and error.kind is Kind.UNREACHABLE:
             raise
         with connect(login.anonymous(), ATTEMPT) as client:
             if _holds_data(client.admin.command("hello")):
@@ -137,7 +142,7 @@ def _drop(client: MongoClient[dict[str, Any]], account: Due, now: datetime, time
     try:
         client[database].command({"dropUser": name, "writeConcern": {"w": "majority", "wtimeout": timeout * 1000}})
     except OperationFailure as error:
-        if error.code == USER_NOT_FOUND:
+        if error.code == Code.USER_NOT_FOUND:
             return False
         raise
     return True

@@ -26,18 +26,15 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.roles
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import (
     READ_AT_ONCE,
-    ROLE_NOT_FOUND,
     Accounts,
     Outrun,
+    Refused,
     pauses,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Change, Instead, Plan
-
-ROLE_EXISTS = 51002  # src/mongo/base/error_codes.yml
-
-Holders = Mapping[Key, Collection[str]]  # role -> titles of the users and roles that have it directly
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.codes import Code
 
 
 class Roles(Accounts):
@@ -167,8 +164,8 @@ def carry_out(server: Roles, role: Role, scene: Scene, step: Step) -> Instead | 
             return None if step is planned else Instead((_change(server, role, scene, step),))
         except Outrun as outrun:
             failure = outrun
-        except ItemError as error:
-            if getattr(error.__cause__, "code", None) not in {ROLE_NOT_FOUND, ROLE_EXISTS}:
+        except Refused as error:
+            if error.code not in (Code.ROLE_NOT_FOUND, Code.ROLE_EXISTS):
                 raise
             failure = Outrun(error)
         uncertain = uncertain or failure.uncertain

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import Address, parse_address
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.codes import Code
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect, translate
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 
@@ -34,7 +35,7 @@ except ImportError:
 
 Key = tuple[str, str]  # (database, name)
 
-NO_SET = (76, 94)  # NoReplicationEnabled, NotYetInitialized: src/mongo/base/error_codes.yml
+NO_SET = (Code.NO_REPLICATION_ENABLED, Code.NOT_YET_INITIALIZED)
 POLL = 0.1  # seconds
 # Databases whose names say nothing about admin.system.users: members log in to each other as __system@local, and a
 # certificate or an LDAP server can vouch for a user of $external that is stored nowhere.
