@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, secrets
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, moments, secrets
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.secrets import CONTROLLER
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, library, pem, revocation
@@ -140,7 +140,7 @@ class ActionModule(ActionBase):
                 ends.append(library.currency(lists)[1])
             if ends:
                 told["warnings"].append(
-                    f"What the authority {folder.folder} signed ends on {describe.moment(min(ends))}, and every certificate"
+                    f"What the authority {folder.folder} signed ends on {moments.text(min(ends))}, and every certificate"
                     " with it; bring its key back for a run, which renews that."
                 )
         return told
@@ -415,7 +415,7 @@ def _trust(certificate: Any) -> str:
 
 def _clock_is_off(clock: str, before: datetime, after: datetime) -> str:
     """How far a clock that was read between two moments is away, as a clause, if that is more than certificates allow for."""
-    then = datetime.strptime(clock, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    then = moments.parse(clock)
     for away, side in ((before - then, "behind"), (then - after, "ahead of")):
         if away > BACKDATED:
             return f"{away // timedelta(minutes=1)} minutes {side} the controller's"
@@ -454,5 +454,5 @@ def _warnings(result: dict[str, Any], certificate: Any, now: datetime) -> list[s
     if certificate is not None:
         start, end = library.validity(certificate)
         if (end - now) * 10 < end - start:
-            warnings.append(f"The authority expires on {describe.moment(end)}, and every certificate with it; replace it before.")
+            warnings.append(f"The authority expires on {moments.text(end)}, and every certificate with it; replace it before.")
     return warnings

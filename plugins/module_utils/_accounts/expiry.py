@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import (
@@ -25,6 +25,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grant
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.sessions import Key, kill_orphans, kill_sessions
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.moments import in_utc
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.codes import Code
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import (
     Kind,
@@ -59,7 +60,7 @@ class Due:
 
     def told(self) -> str:
         """One line for the journal, whatever people wrote into the grant."""
-        until = self.grant.valid_until.astimezone(timezone.utc).isoformat(timespec="seconds")
+        until = in_utc(self.grant.valid_until).isoformat(timespec="seconds")
         line = f"removed {self.name}, valid until {until}, granted by {self.grant.granted_by} ({self.grant.reason})"
         return "".join(character if character.isprintable() else "?" for character in line)
 
@@ -100,7 +101,7 @@ def _serve(client: MongoClient[dict[str, Any]], login: Login, tell: Callable[[st
     with translate(login.where, ATTEMPT):
         hello = client.admin.command("hello")
     if hello["isWritablePrimary"]:
-        _remove_due(client, login, _utc(hello["localTime"]), tell, failures)
+        _remove_due(client, login, in_utc(hello["localTime"]), tell, failures)
     if _holds_data(hello):
         with _noted(failures):
             kill_orphans(client, login.where)
@@ -154,7 +155,3 @@ def _noted(failures: list[StrongholdError]) -> Iterator[None]:
         yield
     except StrongholdError as error:
         failures.append(error)
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=moment.tzinfo or timezone.utc)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.moments import in_utc
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import moments
 
 
 def plain(value: Any, timespec: str | None = None) -> Any:
@@ -27,7 +27,7 @@ def plain(value: Any, timespec: str | None = None) -> Any:
         return [plain(item, timespec) for item in value]
     if isinstance(value, datetime):
         exact = timespec or ("milliseconds" if value.microsecond else "seconds")
-        return in_utc(value).isoformat(timespec=exact).replace("+00:00", "Z")
+        return moments.text(value, exact)
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, int):  # bson.Int64 too

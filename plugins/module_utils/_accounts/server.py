@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.authority import Need, lacking, needs
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.sessions import kill_sessions
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError, Refusal, StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.moments import in_utc
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.codes import Code
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import (
     Kind,
@@ -124,7 +125,7 @@ class Accounts:
     def now(self) -> datetime:
         """The server's clock, which decides for all that manage its accounts. Raises StrongholdError."""
         time: datetime = self.ask("admin", {"hello": 1}, "read the server's clock")["localTime"]
-        return time.replace(tzinfo=time.tzinfo or timezone.utc)
+        return in_utc(time)
 
     def in_use(self) -> set[Key]:
         """The accounts as which ``client`` is logged in. Raises StrongholdError."""

@@ -20,7 +20,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restr
     declared_restrictions,
     restriction_argument_spec,
 )
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.moments import moment
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import moments
 
 EXTERNAL = "$external"
 
@@ -122,7 +122,7 @@ class Account:
 def _terms(params: Mapping[str, Any]) -> Terms | None:
     until, granted_by, reason = (params[name] for name in ("valid_until", "granted_by", "reason"))
     if until and granted_by and reason:
-        return Terms(moment(until), granted_by, reason)
+        return Terms(moments.parse(until), granted_by, reason)
     if until:
         raise ValueError("valid_until needs granted_by and reason, so that others can see who gave the access and why")
     if granted_by or reason:

@@ -17,6 +17,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._member import start_record
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import ServerError, connect
@@ -112,9 +113,7 @@ class Rotation:
         found = self._presented().certificate
         if found is None or validity(found)[1] > _now():
             return ""
-        return (
-            f"it presents a certificate that expired on {describe.moment(validity(found)[1])} (serial {describe.serial(found)})"
-        )
+        return f"it presents a certificate that expired on {moments.text(validity(found)[1])} (serial {describe.serial(found)})"
 
     def shut_out(self, error: StrongholdError) -> str:
         """That the server verifies, ends connections, and runs with other revocation lists than are on disk, as a clause.

@@ -21,12 +21,11 @@ from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, secrets
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, moments, secrets
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.secrets import CONTROLLER
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import revocation
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.describe import moment
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.judge import BACKDATED
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.library import validity
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import (
@@ -110,7 +109,7 @@ class AuthorityFolder:
         if certificate is None or data is None:
             raise self._failure(f"{self._certificate_file} is there and {self._key_file} is not", "put it back from your backup")
         if validity(certificate)[1] <= now:
-            raise self._failure(f"it expired on {moment(validity(certificate)[1])}", "replace the authority")
+            raise self._failure(f"it expired on {moments.text(validity(certificate)[1])}", "replace the authority")
         key = self._unlock(data)
         if public_bytes(key.public_key()) != public_bytes(certificate.public_key()):
             raise self._failure("its key does not belong to its certificate", "put both files back from one backup")
