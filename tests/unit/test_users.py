@@ -19,6 +19,7 @@ from unit.test_scram import PLAIN
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decision import Step, decide
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import Terms
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restrictions import comparable
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.scram import SHA_1, SHA_256
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, User, roles_of
@@ -26,7 +27,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors im
 
 NOW = datetime(2030, 6, 1, 12, tzinfo=timezone.utc)
 STORED = Account(
-    roles=frozenset({("readWrite", "shop"), ("read", "admin")}),
+    roles=frozenset({Key("shop", "readWrite"), Key("admin", "read")}),
     restrictions=({"clientSource": ["192.0.2.0/24", "::1"]}, {"serverAddress": ["192.0.2.7"]}),
     mechanisms=frozenset({SHA_1, SHA_256}),
     custom_data={"team": "shop"},
@@ -35,7 +36,7 @@ STORED = Account(
 SAME = User(
     name="a",
     password="x",
-    roles=frozenset({("read", "admin"), ("readWrite", "shop")}),
+    roles=frozenset({Key("admin", "read"), Key("shop", "readWrite")}),
     restrictions=({"serverAddress": ["192.0.2.7/32"]}, {"clientSource": ["::1", "192.0.2.9/24"]}),
     mechanisms=frozenset({SHA_256, SHA_1}),
     custom_data={"team": "shop"},
@@ -143,8 +144,8 @@ def test_no_secret_is_shown() -> None:
 
 
 def test_roles_take_the_users_database_and_external_users_admin() -> None:
-    assert roles_of(["read", {"role": "x"}, {"role": "y", "db": "z"}], "shop") == {("read", "shop"), ("x", "shop"), ("y", "z")}
-    assert roles_of(["root"], "$external") == {("root", "admin")}
+    assert roles_of(["read", {"role": "x"}, {"role": "y", "db": "z"}], "shop") == {("shop", "read"), ("shop", "x"), ("z", "y")}
+    assert roles_of(["root"], "$external") == {("admin", "root")}
 
 
 @pytest.mark.parametrize("item", [7, {"db": "x"}, {"role": "x", "database": "y"}, {"role": 7}])

@@ -24,6 +24,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grant
     public,
     with_terms,
 )
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.plain import plain
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restrictions import comparable, require_addresses
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import EXTERNAL, Account, User
@@ -221,9 +222,9 @@ def _shown(value: Any) -> Any:
     return plain(value, "milliseconds")
 
 
-def _role_documents(roles: frozenset[tuple[str, str]]) -> list[dict[str, str]]:
-    return [{"role": role, "db": database} for role, database in sorted(roles)]
+def _role_documents(roles: frozenset[Key]) -> list[dict[str, str]]:
+    return [key.document("role") for key in sorted(roles)]
 
 
-def _role_names(roles: frozenset[tuple[str, str]]) -> list[str]:
-    return sorted(f"{role}@{database}" for role, database in roles)
+def _role_names(roles: frozenset[Key]) -> list[str]:
+    return sorted(map(str, roles))

@@ -40,7 +40,7 @@ class Directory(Roles):
         except ItemError:
             listed = self.ask("admin", {"listDatabases": 1, "nameOnly": True}, "list the databases")["databases"]
             found = {"admin", *databases, *(each["name"] for each in listed)} - {"local", "config", "$external"}
-        keys = [{"db": database, "role": name} for database, name in self.custom(found)]
+        keys: list[Document] = [{**key.document("role")} for key in self.custom(found)]
         return self._whole("rolesInfo", "roles", "role", keys)
 
     def _whole(self, command: str, answer: str, noun: str, listed: Sequence[Document]) -> list[Document]:

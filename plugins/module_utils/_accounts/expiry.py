@@ -23,7 +23,8 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grant
     grant_of,
     is_expired,
 )
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.sessions import Key, kill_orphans, kill_sessions
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.sessions import kill_orphans, kill_sessions
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.moments import in_utc
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.codes import Code
@@ -48,15 +49,14 @@ TURNS = 3  # times the login's timeout that everything after the login may take 
 
 @dataclass(frozen=True)
 class Due:
-    """An account, (database, name), whose grant has ended."""
+    """An account whose grant has ended."""
 
     key: Key
     grant: Grant
 
     @property
     def name(self) -> str:
-        database, name = self.key
-        return f"{name}@{database}"
+        return str(self.key)
 
     def told(self) -> str:
         """One line for the journal, whatever people wrote into the grant."""
@@ -67,7 +67,7 @@ class Due:
 
 def due(documents: Iterable[Mapping[str, Any]], now: datetime) -> list[Due]:
     """Who has to go at ``now``, of elements of ``usersInfo``'s answer: those whose grant has ended, the earliest first."""
-    grants = (((user["db"], user["user"]), grant_of(user.get("customData") or {})) for user in documents)
+    grants = ((Key.of(user, "user"), grant_of(user.get("customData") or {})) for user in documents)
     ended = [Due(key, grant) for key, grant in grants if grant and is_expired(grant, now)]
     return sorted(ended, key=lambda account: (account.grant.valid_until, account.key))
 
@@ -137,11 +137,12 @@ def _granted(which: Any, client: MongoClient[dict[str, Any]], now: datetime) -> 
 
 def _drop(client: MongoClient[dict[str, Any]], account: Due, now: datetime, timeout: int) -> bool:
     """Whether it was still due a moment before, and this call removed it."""
-    database, name = account.key
-    if not due(_granted({"user": name, "db": database}, client, now), now):
+    if not due(_granted(account.key.document("user"), client, now), now):
         return False
     try:
-        client[database].command({"dropUser": name, "writeConcern": {"w": "majority", "wtimeout": timeout * 1000}})
+        client[account.key.database].command(
+            {"dropUser": account.key.name, "writeConcern": {"w": "majority", "wtimeout": timeout * 1000}}
+        )
     except OperationFailure as error:
         if error.code == Code.USER_NOT_FOUND:
             return False

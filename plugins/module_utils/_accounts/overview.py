@@ -18,11 +18,11 @@ from typing import Any
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts import privileges as sets
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.directory import PROBLEM, Document
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import grant_of, is_expired, is_internal, public
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.plain import plain
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.powers import Holder, superusers
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restrictions import Restriction, comparable, flat
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.roles import title_of
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Key
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ class Wanted:
     names: frozenset[str] = frozenset()
 
     def includes(self, key: Key) -> bool:
-        return (not self.databases or key[0] in self.databases) and (not self.names or key[1] in self.names)
+        return (not self.databases or key.database in self.databases) and (not self.names or key.name in self.names)
 
 
 def user_entries(users: Sequence[Document], roles: Sequence[Document], now: datetime, wanted: Wanted) -> list[dict[str, Any]]:
     """An entry for each wanted user. All users and roles are given, as who commands a superuser is one."""
     almighty, _roles = superusers([_holder(user, "user") for user in users], [_holder(role, "role") for role in roles])
-    return [_user_entry(user, almighty.get(_key(user, "user"), []), now) for user in _chosen(users, "user", wanted)]
+    return [_user_entry(user, almighty.get(Key.of(user, "user"), []), now) for user in _chosen(users, "user", wanted)]
 
 
 def role_entries(users: Sequence[Document], roles: Sequence[Document], wanted: Wanted) -> list[dict[str, Any]]:
@@ -47,7 +47,7 @@ def role_entries(users: Sequence[Document], roles: Sequence[Document], wanted: W
     _users, almighty = superusers([_holder(user, "user") for user in users], [_holder(role, "role") for role in roles])
     held = _held_by(users, roles)
     return [
-        _role_entry(role, almighty.get(_key(role, "role"), []), held.get(_key(role, "role"), []))
+        _role_entry(role, almighty.get(Key.of(role, "role"), []), held.get(Key.of(role, "role"), []))
         for role in _chosen(roles, "role", wanted)
     ]
 
@@ -112,7 +112,7 @@ def _prefix(source: str) -> int:
 
 def _holder(document: Document, noun: str) -> Holder:
     inherited = document.get("inheritedRoles") or ()
-    return Holder(_key(document, noun), frozenset((role["db"], role["role"]) for role in inherited), _effective(document))
+    return Holder(Key.of(document, noun), frozenset(Key.of(role, "role") for role in inherited), _effective(document))
 
 
 def _effective(document: Document) -> sets.Privileges:
@@ -122,24 +122,20 @@ def _effective(document: Document) -> sets.Privileges:
 def _held_by(users: Iterable[Document], roles: Iterable[Document]) -> dict[Key, list[str]]:
     """Role -> who has it directly."""
     found: dict[Key, list[str]] = {}
-    for documents, title in ((users, _user_title), (roles, lambda role: title_of(_key(role, "role")))):
+    for documents, title in ((users, _user_title), (roles, lambda role: title_of(Key.of(role, "role")))):
         for document in documents:
             for role in document["roles"]:
-                found.setdefault((role["db"], role["role"]), []).append(title(document))
+                found.setdefault(Key.of(role, "role"), []).append(title(document))
     return found
 
 
 def _user_title(user: Document) -> str:
-    return f"user {user['user']}@{user['db']}"
+    return f"user {Key.of(user, 'user')}"
 
 
 def _chosen(documents: Iterable[Document], noun: str, wanted: Wanted) -> list[Document]:
-    return sorted((each for each in documents if wanted.includes(_key(each, noun))), key=lambda each: _key(each, noun))
-
-
-def _key(document: Document, noun: str) -> Key:
-    return document["db"], document[noun]
+    return sorted((each for each in documents if wanted.includes(Key.of(each, noun))), key=lambda each: Key.of(each, noun))
 
 
 def _references(roles: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
-    return [{"role": name, "db": database} for database, name in sorted((role["db"], role["role"]) for role in roles)]
+    return [key.document("role") for key in sorted(Key.of(role, "role") for role in roles)]

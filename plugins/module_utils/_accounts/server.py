@@ -17,8 +17,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.authority import Need, lacking, needs
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.sessions import kill_sessions
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, Key
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError, Refusal, StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.moments import in_utc
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.codes import Code
@@ -130,7 +131,7 @@ class Accounts:
     def in_use(self) -> set[Key]:
         """The accounts as which ``client`` is logged in. Raises StrongholdError."""
         answer = self.ask("admin", {"connectionStatus": 1}, "find out which account is in use")
-        return {(user["db"], user["user"]) for user in answer["authInfo"]["authenticatedUsers"]}
+        return {Key.of(user, "user") for user in answer["authInfo"]["authenticatedUsers"]}
 
     def listed(self, database: str) -> list[dict[str, Any]]:
         """All users of a database as usersInfo shows them, without restrictions and credentials. Raises as ``read`` does."""
@@ -148,11 +149,11 @@ class Accounts:
         """Those of ``keys`` that exist. Raises ItemError where they may not be read, StrongholdError for the connection."""
         found: dict[Key, Account] = {}
         for start in range(0, len(keys), READ_AT_ONCE):
-            wanted = [{"user": name, "db": database} for database, name in keys[start : start + READ_AT_ONCE]]
+            wanted = [key.document("user") for key in keys[start : start + READ_AT_ONCE]]
             # Restrictions are shown for exact names only, not for a whole database.
             command = {"usersInfo": wanted, "showCredentials": True, "showAuthenticationRestrictions": True}
             users = self.ask("admin", command, "read the users")["users"]
-            found.update({(user["db"], user["user"]): Account.from_document(user) for user in users})
+            found.update({Key.of(user, "user"): Account.from_document(user) for user in users})
         return found
 
     def survey(self, keys: Sequence[Key]) -> tuple[dict[Key, Account], dict[Key, ItemError]]:
