@@ -25,12 +25,23 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restr
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.roles import title_of
 
 
+def wanted_argument_spec() -> dict[str, dict[str, Any]]:
+    """Which entries to show; documented in the doc fragment ``many``."""
+    names = {"type": "list", "elements": "str", "default": []}
+    return {"databases": names, "names": names}
+
+
 @dataclass(frozen=True)
 class Wanted:
     """Which entries to show: those of these databases, with these names; empty means all."""
 
     databases: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Wanted:
+        """From module parameters of ``wanted_argument_spec``."""
+        return cls(frozenset(params["databases"]), frozenset(params["names"]))
 
     def includes(self, key: Key) -> bool:
         return (not self.databases or key.database in self.databases) and (not self.names or key.name in self.names)
