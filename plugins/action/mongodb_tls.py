@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, moments, secrets
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.secrets import CONTROLLER
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, library, pem, revocation
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.authority import (
-    CONTROLLER,
     AuthorityFolder,
     has_room_for,
     sign,
@@ -140,13 +140,16 @@ class ActionModule(ActionBase):
                 ends.append(library.currency(lists)[1])
             if ends:
                 told["warnings"].append(
-                    f"What the authority {folder.folder} signed ends on {describe.moment(min(ends))}, and every certificate"
+                    f"What the authority {folder.folder} signed ends on {moments.text(min(ends))}, and every certificate"
                     " with it; bring its key back for a run, which renews that."
                 )
         return told
 
     def _prepare(self, folder: AuthorityFolder, signer: AuthorityFolder, params: dict[str, Any], now: datetime) -> Prepared:
         options = params["authority"]
+        if not self._task.check_mode:
+            for each in dict.fromkeys((folder, signer)):
+                each.guard()
         prepared = Prepared(
             now,
             self._task.check_mode,
@@ -391,7 +394,7 @@ class Exchange:
         )
 
     def _write(self, file: Path, data: bytes) -> None:
-        files.make_private(self.folder)
+        secrets.hold(self.folder)
         with files.locked([self.folder]):
             files.write(file, data, 0o644)
 
@@ -412,7 +415,7 @@ def _trust(certificate: Any) -> str:
 
 def _clock_is_off(clock: str, before: datetime, after: datetime) -> str:
     """How far a clock that was read between two moments is away, as a clause, if that is more than certificates allow for."""
-    then = datetime.strptime(clock, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    then = moments.parse(clock)
     for away, side in ((before - then, "behind"), (then - after, "ahead of")):
         if away > BACKDATED:
             return f"{away // timedelta(minutes=1)} minutes {side} the controller's"
@@ -451,5 +454,5 @@ def _warnings(result: dict[str, Any], certificate: Any, now: datetime) -> list[s
     if certificate is not None:
         start, end = library.validity(certificate)
         if (end - now) * 10 < end - start:
-            warnings.append(f"The authority expires on {describe.moment(end)}, and every certificate with it; replace it before.")
+            warnings.append(f"The authority expires on {moments.text(end)}, and every certificate with it; replace it before.")
     return warnings

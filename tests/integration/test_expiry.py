@@ -28,6 +28,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts import expiry
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.expiry import due, expire
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.sessions import kill_sessions
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
@@ -346,5 +347,5 @@ def test_sessions_end_through_any_member(cluster: Cluster) -> None:
         cluster.root.admin.command({"dropUser": "support", **cluster.everywhere})
         login = cluster.login(cluster.servers[1])
         with connect(login) as client:
-            kill_sessions(client, login, [("admin", "support")])
+            kill_sessions(client, login, [Key("admin", "support")])
         assert hers.ended(PATIENCE)

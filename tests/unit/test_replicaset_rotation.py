@@ -37,3 +37,11 @@ def test_the_record_is_renewed_for_what_was_taken_up_alone() -> None:
     after = renewed(text, ["/tls/member.pem", "/not/recorded"], {"/tls/member.pem": new, "/not/recorded": new})
     assert parse_record(after) == {"/etc/mongod.conf": old, "/tls/ca.pem": old, "/tls/member.pem": new}
     assert renewed(text, [], {}) == text
+
+
+@pytest.mark.parametrize("between", ["  ", " *"])
+def test_each_form_of_line_that_is_read_is_renewed(between: str) -> None:
+    old, new = "a" * 64, "b" * 64
+    text = f"{old}{between}/tls/member.pem\nnot of sha256sum\n{old}{between}/etc/x"
+    both = {"/tls/member.pem": new, "/etc/x": new}
+    assert renewed(text, list(both), both) == text.replace(old, new)

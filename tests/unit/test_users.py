@@ -14,10 +14,12 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from bson import Int64
 from unit.test_scram import PLAIN
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decision import Step, decide
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import Terms
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restrictions import comparable
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.scram import SHA_1, SHA_256
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, User, roles_of
@@ -25,7 +27,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors im
 
 NOW = datetime(2030, 6, 1, 12, tzinfo=timezone.utc)
 STORED = Account(
-    roles=frozenset({("readWrite", "shop"), ("read", "admin")}),
+    roles=frozenset({Key("shop", "readWrite"), Key("admin", "read")}),
     restrictions=({"clientSource": ["192.0.2.0/24", "::1"]}, {"serverAddress": ["192.0.2.7"]}),
     mechanisms=frozenset({SHA_1, SHA_256}),
     custom_data={"team": "shop"},
@@ -34,7 +36,7 @@ STORED = Account(
 SAME = User(
     name="a",
     password="x",
-    roles=frozenset({("read", "admin"), ("readWrite", "shop")}),
+    roles=frozenset({Key("admin", "read"), Key("shop", "readWrite")}),
     restrictions=({"serverAddress": ["192.0.2.7/32"]}, {"clientSource": ["::1", "192.0.2.9/24"]}),
     mechanisms=frozenset({SHA_256, SHA_1}),
     custom_data={"team": "shop"},
@@ -142,8 +144,8 @@ def test_no_secret_is_shown() -> None:
 
 
 def test_roles_take_the_users_database_and_external_users_admin() -> None:
-    assert roles_of(["read", {"role": "x"}, {"role": "y", "db": "z"}], "shop") == {("read", "shop"), ("x", "shop"), ("y", "z")}
-    assert roles_of(["root"], "$external") == {("root", "admin")}
+    assert roles_of(["read", {"role": "x"}, {"role": "y", "db": "z"}], "shop") == {("shop", "read"), ("shop", "x"), ("z", "y")}
+    assert roles_of(["root"], "$external") == {("admin", "root")}
 
 
 @pytest.mark.parametrize("item", [7, {"db": "x"}, {"role": "x", "database": "y"}, {"role": 7}])
@@ -215,16 +217,36 @@ def test_values_that_json_lacks_are_shown_as_text() -> None:
     assert json.loads(json.dumps(dropped.before["custom_data"]))["at"] == "2030-06-01T12:00:00.000Z"
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (datetime(2030, 6, 1, 12), "2030-06-01T12:00:00.000Z"),
+        (datetime(2030, 6, 1, 13, tzinfo=timezone(timedelta(hours=1))), "2030-06-01T12:00:00.000Z"),
+        (float("nan"), "nan"),
+        (float("-inf"), "-inf"),
+        (Int64(7), 7),
+        (True, True),
+        (1.5, 1.5),
+    ],
+)
+def test_a_value_is_shown_as_json_has_it(value: object, shown: object) -> None:
+    dropped = step(User(name="a", present=False), replace(STORED, custom_data={"deep": [value]}))
+    assert dropped is not None
+    assert dropped.before is not None
+    (found,) = dropped.before["custom_data"]["deep"]
+    assert (found, type(found)) == (shown, type(shown))
+
+
 @pytest.mark.parametrize("address", ["here", "10.0.0.0/33", "10.0.0.256"])
 def test_an_address_that_is_none_is_refused(address: str) -> None:
     user = User(name="a", password="x", restrictions=({"clientSource": ["127.0.0.1", address]},))
     for account in (None, STORED):
-        with pytest.raises(ItemError, match=f"{address} in authentication_restrictions is neither"):
+        with pytest.raises(ItemError, match=rf"no address or network \({address}\)"):
             step(user, account)
 
 
 def test_an_empty_restriction_is_refused() -> None:
     """The server takes it, and then admits nobody."""
-    for entry in ({}, {"clientSource": []}):
+    for entry in ({}, {"clientSource": []}, {"clientSource": ["192.0.2.1"], "serverAddress": []}):
         with pytest.raises(ItemError, match="names no address"):
             step(User(name="a", restrictions=(entry,)))

@@ -60,10 +60,12 @@ def since_start(record: Path) -> dict[str, str] | None:
 
 def renewed(text: str, paths: Collection[str], digests: Mapping[str, str | None]) -> str:
     """The record ``text`` with the digests of ``paths`` as they are now; its other lines stay as they are."""
-    recorded = parse_record(text)
-    for path in set(paths) & set(recorded):
-        text = text.replace(f"{recorded[path]}  {path}\n", f"{digests[path]}  {path}\n")
-    return text
+    return "".join(_renewed(line, paths, digests) for line in text.splitlines(keepends=True))
+
+
+def _renewed(line: str, paths: Collection[str], digests: Mapping[str, str | None]) -> str:
+    match = _LINE.fullmatch(line.splitlines()[0])
+    return line if match is None or match[2] not in paths else f"{digests[match[2]]}{line[match.end(1) :]}"
 
 
 def renew(record: Path, paths: Collection[str], digests: Mapping[str, str | None]) -> None:

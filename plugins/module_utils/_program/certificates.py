@@ -17,11 +17,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base import metrics
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import metrics, moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import library
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import THIRD
@@ -204,15 +204,11 @@ def gauges(subjects: Sequence[Subject], now: datetime) -> list[metrics.Gauge]:
     looked = metrics.Gauge("mongodb_certificate_looked_at_seconds", "When all of them were looked at, in seconds since 1970.")
     for subject in sorted(subjects, key=lambda subject: subject.days_left):
         if subject.end is not None:
-            end.add(subject.labels, _seconds(subject.end))
+            end.add(subject.labels, moments.parse(subject.end).timestamp())
             near.add(subject.labels, float(subject.near_end))
         faults.add(subject.labels, len(subject.problems))
     looked.add({}, int(now.timestamp()))
     return [end, near, faults, looked]
-
-
-def _seconds(moment: str) -> float:
-    return datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc).timestamp()
 
 
 def _age(path: str) -> float:

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._member.rotation import Rotation, TlsFiles
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import PYMONGO_IMPORT_ERROR
@@ -92,7 +92,7 @@ class Renewal:
             raise StrongholdError(self._host, f"renew {path} by {self._issuer_file}", "; ".join(reasons), REMEDY)
         state = path.stat()
         files.write(path, pem.write_pair(new), files.mode(path), state.st_uid, state.st_gid)
-        until = describe.moment(validity(new.certificate)[1])
+        until = moments.text(validity(new.certificate)[1])
         self._tell(f"renewed {path}: serial {describe.serial(new.certificate)}, until {until}")
 
     def _issued(self, present: pem.Pair, issuer: pem.Pair, days: int) -> pem.Pair:
