@@ -11,20 +11,13 @@ from ansible.errors import AnsibleFilterError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._program import bundle, installed
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program import installed
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.declaration import (
     PROGRAM,
     REQUIRED_IF,
     Declared,
     argument_spec,
 )
-
-
-def program_digest(_input: object) -> str:
-    try:
-        return bundle.digest()
-    except StrongholdError as error:
-        raise AnsibleFilterError(str(error)) from error
 
 
 def program_differs(survey: Mapping[str, Any], commands: Sequence[Mapping[str, Any]], digest: str, python: str) -> bool:
@@ -43,4 +36,4 @@ def _declared(entry: Mapping[str, Any]) -> Declared:
 
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"program_differs": program_differs, "program_digest": program_digest}
+        return {"program_differs": program_differs}
