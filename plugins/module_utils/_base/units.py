@@ -44,7 +44,8 @@ class Reach:
     """What a confined service may do, in the words of systemd.exec(5); everything else is refused.
 
     ``writes`` are absolute paths, with ``-`` before one that may be missing. ``state`` are folders below /var/lib, which are
-    made. ``capabilities`` are all that it may have, ``families`` those of its sockets. ``devices`` are device nodes.
+    made. ``capabilities`` are all that it may have. ``families`` are those of its sockets, AF_UNIX where there are none, because an
+    empty list would admit all and not every systemd knows "none". ``devices`` are device nodes.
     """
 
     writes: tuple[str, ...] = ()
@@ -66,7 +67,7 @@ class Reach:
             *(["DevicePolicy=closed"] if self.devices else ["PrivateDevices=true"]),
             *(f"DeviceAllow={device} rw" for device in self.devices),
             *_BELOW_DEVICES,
-            f"RestrictAddressFamilies={' '.join(self.families) or 'none'}",
+            f"RestrictAddressFamilies={' '.join(self.families or ('AF_UNIX',))}",
             *_BELOW_FAMILIES,
         ]
 
