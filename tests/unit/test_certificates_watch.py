@@ -14,7 +14,12 @@ import pytest
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import metrics
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._program import certificates
+from ansible_collections.stronghold.mongodb.plugins.module_utils._watch import certificates
+from ansible_collections.stronghold.mongodb.plugins.module_utils._watch.settings import (
+    WatchedCertificate,
+    WatchedServer,
+    accepted,
+)
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=timezone.utc)
 PATH = "/etc/stronghold/tls/member.pem"
@@ -40,10 +45,13 @@ def sentence(subject: certificates.Subject) -> str:
 
 
 def test_settings_are_completed() -> None:
-    found = certificates.accepted(GOOD, "db-a")
-    assert found["certificates"] == [{"path": PATH, "kind": "member", "names": (), "days": 365}]
-    assert found["servers"] == [{"host": "localhost", "port": 27017, "path": PATH, "certificate_key_file": None, "record": None}]
-    assert (found["renew_before"], found["timeout"], found["crl_file"], found["metrics_file"]) == ("third", 10, None, None)
+    found = accepted(GOOD)
+    assert found.certificates == (WatchedCertificate(PATH, "member", (), 365),)
+    assert found.servers == (WatchedServer("localhost", PATH, 27017, None, None),)
+    assert (found.renew_before, found.timeout, found.crl_file, found.metrics_file) == ("third", 10, None, None)
+    assert found.issuer() is None
+    issuer = {"path": "/issuer.pem", "kind": "issuer"}
+    assert accepted({**GOOD, "certificates": [{"path": PATH}, issuer]}).issuer() == WatchedCertificate(**issuer)
 
 
 @pytest.mark.parametrize(
@@ -53,17 +61,20 @@ def test_settings_are_completed() -> None:
         ({"certificates": [{}], "servers": []}, "a certificate has no path"),
         ({"certificates": [{"path": PATH}, *({"path": f"/{n}.pem", "kind": "issuer"} for n in "ab")]}, "more than one issuer"),
         ({"servers": [{"path": PATH}]}, "a server has no host"),
+        ({"servers": {"path": PATH}}, "servers is no list"),
+        ({"certificates": [PATH]}, "a certificate is not an object"),
+        ({"certificates": [{"path": PATH, "size": 1}]}, "a certificate knows no size"),
         ({"servers": [{"host": "localhost", "path": "/other.pem"}]}, "the path of a server is that of no certificate"),
     ],
 )
 def test_settings_that_cannot_be_used_are_refused(change: dict[str, Any], told: str) -> None:
     with pytest.raises(StrongholdError, match=told):
-        certificates.accepted({**GOOD, **change}, "db-a")
+        accepted({**GOOD, **change})
 
 
 def test_settings_that_are_missing_are_named() -> None:
-    with pytest.raises(StrongholdError, match="ca_file is missing; certificates is missing"):
-        certificates.accepted({}, "db-a")
+    with pytest.raises(StrongholdError, match="it has no ca_file; it has no certificates"):
+        accepted({})
 
 
 def test_a_good_certificate_is_a_line_and_no_failure() -> None:

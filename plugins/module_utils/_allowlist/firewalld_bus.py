@@ -21,7 +21,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.fire
     rich_rule,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import meeting
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import Refusal, StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import Refusal
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.run import Output, find, run
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.systemd import Systemd
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import platform
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -66,16 +66,24 @@ def declared(params: Mapping[str, Any], many: str, noun: str, parse: Callable[[M
 
     Raises StrongholdError for what cannot be used, and for what is declared twice.
     """
-    host, found = platform.node(), {}
-    for options in [params] if params[many] is None else params[many]:
-        title = f"{noun} {options['name']}@{options['database']}"
-        if title in found:
-            raise StrongholdError(host, f"accept the option {many}", f"it declares more than once: {title}", "declare it once")
+    entries = [params] if params[many] is None else params[many]
+    titles = [f"{noun} {options['name']}@{options['database']}" for options in entries]
+    require_once(many, titles)
+    found = []
+    for title, options in zip(titles, entries):
         try:
-            found[title] = parse(options)
+            found.append(parse(options))
         except ValueError as error:
-            raise StrongholdError(host, f"accept the declaration of {title}", str(error), "correct it") from error
-    return list(found.values())
+            raise StrongholdError(platform.node(), f"accept the declaration of {title}", str(error), "correct it") from error
+    return found
+
+
+def require_once(option: str, titles: Sequence[str]) -> None:
+    """Raises StrongholdError where the list ``option`` declares something more than once."""
+    doubled = sorted({title for title in titles if titles.count(title) > 1})
+    if doubled:
+        reason = f"it declares more than once: {', '.join(doubled)}"
+        raise StrongholdError(platform.node(), f"accept the option {option}", reason, "declare it once")
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,9 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
@@ -29,33 +28,38 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.library im
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import parse_names, unvouched
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import KEY_TYPES, key_type_of, make_key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.survey import Survey
+from ansible_collections.stronghold.mongodb.plugins.module_utils._watch.settings import (
+    ISSUER,
+    CertificateSettings,
+    WatchedCertificate,
+    WatchedServer,
+)
 
 # What a new certificate has to live longer than the present one, for a new one to be made.
 GAIN = timedelta(days=1)
-ISSUER = "issuer"
 REMEDY = "run the playbook stronghold.mongodb.site"
 
 
 class Renewal:
-    """One run on this host, by complete settings of the command ``certificates`` with an issuer among the certificates."""
+    """One run on this host, with an issuer among the certificates of the settings."""
 
-    def __init__(self, settings: Mapping[str, Any], tell: Callable[[str], object]) -> None:
+    def __init__(self, settings: CertificateSettings, issuer: WatchedCertificate, tell: Callable[[str], object]) -> None:
         self._settings = settings
         self._tell = tell
         self._host = platform.node()
         self._now = datetime.now(timezone.utc)
-        (self._issuer_file,) = [Path(entry["path"]) for entry in settings["certificates"] if entry["kind"] == ISSUER]
+        self._issuer_file = Path(issuer.path)
 
     def certificates(self) -> list[StrongholdError]:
         """Renew what is near its end, and return what failed. What is not changed by it is for others to judge."""
         failures = []
-        entries = [entry for entry in self._settings["certificates"] if entry["kind"] != ISSUER]
-        with files.locked({Path(entry["path"]).parent for entry in entries}):
+        entries = [entry for entry in self._settings.certificates if entry.kind != ISSUER]
+        with files.locked({Path(entry.path).parent for entry in entries}):
             for entry in entries:
                 try:
                     self._renew(entry)
                 except (OSError, ValueError) as error:
-                    failures.append(StrongholdError(self._host, f"renew {entry['path']}", str(error), REMEDY))
+                    failures.append(StrongholdError(self._host, f"renew {entry.path}", str(error), REMEDY))
                 except StrongholdError as error:
                     failures.append(error)
         return failures
@@ -67,26 +71,26 @@ class Renewal:
         except (OSError, ValueError):
             return False
 
-    def _renew(self, entry: Mapping[str, Any]) -> None:
-        path = Path(entry["path"])
+    def _renew(self, entry: WatchedCertificate) -> None:
+        path = Path(entry.path)
         data = files.read(path)
         if data is None:
             return
         present = pem.read_pair(data)
-        trusted = pem.read_certificates(Path(self._settings["ca_file"]).read_bytes())
-        survey = Survey(self._now, trusted, (), renew_before_of(self._settings["renew_before"]))
+        trusted = pem.read_certificates(Path(self._settings.ca_file).read_bytes())
+        survey = Survey(self._now, trusted, (), renew_before_of(self._settings.renew_before))
         if not survey.near_end(present.certificate):
             return
         issuer = pem.read_pair(self._issuer_file.read_bytes())
         reasons = judge.faults(issuer, trusted, self._now, kind=ISSUER)
-        end = min(self._now + timedelta(days=entry["days"]), validity(issuer.certificate)[1])
+        end = min(self._now + timedelta(days=entry.days), validity(issuer.certificate)[1])
         if not reasons and end - validity(present.certificate)[1] < GAIN:
             return
-        new = self._issued(present, issuer, entry["days"]) if not reasons else present
+        new = self._issued(present, issuer, entry.days) if not reasons else present
         if not reasons:
-            names = parse_names(entry["names"])
+            names = parse_names(entry.names)
             outside = unvouched(issuer.certificate, new.certificate)
-            reasons = judge.faults(new, trusted, self._now, kind=entry["kind"], names=names)
+            reasons = judge.faults(new, trusted, self._now, kind=entry.kind, names=names)
             reasons += [f"the issuer does not vouch for {', '.join(outside)}"] if outside else []
         if reasons:
             raise StrongholdError(self._host, f"renew {path} by {self._issuer_file}", "; ".join(reasons), REMEDY)
@@ -101,23 +105,23 @@ class Renewal:
         certificate = sign_again(issuer, present.certificate, key.public_key(), days, self._now)
         return pem.Pair(certificate, (issuer.certificate, *issuer.chain), key)
 
-    def rotate(self, server: Mapping[str, Any]) -> list[StrongholdError]:
-        """Have a server whose unit keeps a ``record`` take up its files, with proof, and return what failed."""
-        attempt = f"have {server['host']}:{server['port']} take up {server['path']}"
+    def rotate(self, server: WatchedServer, record: str) -> list[StrongholdError]:
+        """Have a server whose unit keeps ``record`` take up its files, with proof, and return what failed."""
+        attempt = f"have {server.host}:{server.port} take up {server.path}"
         if PYMONGO_IMPORT_ERROR:
             return [StrongholdError(self._host, attempt, "PyMongo is missing", "apply stronghold.mongodb.mongodb_host")]
-        names = next(entry["names"] for entry in self._settings["certificates"] if entry["path"] == server["path"])
-        crl_file, ca_file = self._settings["crl_file"], self._settings["ca_file"]
-        tls_files = TlsFiles(Path(server["path"]), Path(ca_file), Path(crl_file) if crl_file else None, parse_names(names))
+        names = next(entry.names for entry in self._settings.certificates if entry.path == server.path)
+        crl_file, ca_file = self._settings.crl_file, self._settings.ca_file
+        tls_files = TlsFiles(Path(server.path), Path(ca_file), Path(crl_file) if crl_file else None, parse_names(names))
         login = Login(
-            server["host"],
-            server["port"],
+            server.host,
+            server.port,
             auth_mechanism="MONGODB-X509",
             tls_ca_file=ca_file,
-            tls_certificate_key_file=server["certificate_key_file"],
-            timeout=self._settings["timeout"],
+            tls_certificate_key_file=server.certificate_key_file,
+            timeout=self._settings.timeout,
         )
-        rotation = Rotation(login, tls_files, Path(server["record"]))
+        rotation = Rotation(login, tls_files, Path(record))
         try:
             rotation.require_good_files(attempt)
             reason = rotation.carry_out()
@@ -125,5 +129,5 @@ class Renewal:
             return [error]
         if reason:
             return [StrongholdError(self._host, attempt, reason, REMEDY)]
-        self._tell(f"{server['host']}:{server['port']} has taken up {server['path']} without a restart")
+        self._tell(f"{server.host}:{server.port} has taken up {server.path} without a restart")
         return []
