@@ -58,19 +58,23 @@ def since_start(record: Path) -> dict[str, str] | None:
         raise StrongholdError(platform.node(), "compare files with those of the server's start", reason, "run as root") from error
 
 
-def renewed(text: str, paths: Collection[str], digests: Mapping[str, str | None]) -> str:
-    """The record ``text`` with the digests of ``paths`` as they are now; its other lines stay as they are."""
+def renewed(text: str, before: Mapping[str, str | None], after: Mapping[str, str | None]) -> str:
+    """The record ``text`` with the digests of files that a server took up between ``before`` and ``after``.
+
+    A file that changed meanwhile keeps its old digest, so that the next run sees to it; so does what is not recorded.
+    """
     recorded = parse_record(text)
-    for path in set(paths) & set(recorded):
-        text = text.replace(f"{recorded[path]}  {path}\n", f"{digests[path]}  {path}\n")
+    for path in set(before) & set(recorded):
+        if before[path] == after[path]:
+            text = text.replace(f"{recorded[path]}  {path}\n", f"{after[path]}  {path}\n")
     return text
 
 
-def renew(record: Path, paths: Collection[str], digests: Mapping[str, str | None]) -> None:
-    """Have the file tell that the server runs with ``paths`` as they are now."""
+def renew(record: Path, before: Mapping[str, str | None], after: Mapping[str, str | None]) -> None:
+    """Have the file tell that the server runs with what was the same in ``before`` and ``after``, digests by path."""
     with files.locked([record.parent]):
         text = record.read_text(encoding="utf-8", errors="surrogateescape")
-        data = renewed(text, paths, digests).encode("utf-8", errors="surrogateescape")
+        data = renewed(text, before, after).encode("utf-8", errors="surrogateescape")
         files.write(record, data, files.mode(record))
 
 
