@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
