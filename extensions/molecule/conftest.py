@@ -13,6 +13,7 @@ from testinfra.host import Host
 from lab import access
 from lab import fleet as fleets
 from lab.fleet import Fleet, ssh_options
+from lab.repetitions import pytest_collection_modifyitems  # noqa: F401  a hook
 
 
 @pytest.fixture(scope="session")
@@ -32,11 +33,3 @@ def hosts(fleet: Fleet) -> dict[str, Host]:
     config.write_text("\n".join(["Host *", "  User root", f"  IdentityFile {fleet.home}/id_ed25519", *lines, ""]))
     options = {"ssh_config": str(config), "controlpersist": 60}
     return {host.name: testinfra.get_host(f"ssh://root@{host.address}", **options) for host in fleet.hosts}
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Either the long repetitions are wanted, or all else."""
-    long = "STRONGHOLD_LONG" in os.environ
-    left_out = [item for item in items if bool(item.get_closest_marker("long")) != long]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]

@@ -21,13 +21,17 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names impo
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import key_type_of, make_key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program import certificates
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.renewal import Renewal
-from lab.certificates import issue
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 NAMES = ("localhost", "127.0.0.1")
 MEMBER = Wanted(Path("/unused"), "member", Subject("db-a", "orders", "members"), NAMES, days=30)
 CLIENT = Wanted(Path("/unused"), "client", Subject("db-a", "orders", "hosts"), days=30)
 ISSUER = Wanted(Path("/unused"), "issuer", Subject("db-a", "orders", "issuers"), days=60, vouches=(MEMBER, CLIENT))
+
+
+def issue(by: pem.Pair, wanted: Wanted, at: datetime) -> pem.Pair:
+    key = make_key(wanted.key_type)
+    return pem.Pair(authority.sign(by, key.public_key(), wanted, at), by.chain, key)
 
 
 class Host:
