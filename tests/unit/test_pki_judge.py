@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import authority, revocation
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import authority, pem, preflight, revocation
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.describe import serial
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.judge import (
@@ -405,6 +405,10 @@ def test_a_certificate_from_elsewhere_may_say_more_and_not_less() -> None:
     assert judge_external(foreign(NAMES, attributes="CN=db-b,O=orders,C=DE"), MEMBER, TRUSTED, NOW) == [
         "its subject is CN=db-b,O=orders,C=DE and lacks OU=members, CN=db-a"
     ]
+    assert judge_external(foreign(NAMES, SERVER), MEMBER, TRUSTED, NOW) == [
+        "its extended key usage does not allow it as a client"
+    ]
+    assert judge_external(narrow, replace(MEMBER, kind="issuer"), TRUSTED, NOW) == [MAY_NOT_SIGN]
     wanted = replace(MEMBER, names=(*MEMBER.names, "db-c", "db-d"))
     assert judge_external(foreign(NAMES), wanted, TRUSTED, NOW) == ["it is not valid for db-c, db-d"]
 
@@ -501,3 +505,52 @@ def test_an_issuer_is_limited_to_what_it_vouches_for() -> None:
     wider = replace(VOUCHING, vouches=(replace(MEMBER, names=("db-a", "db-b")),))
     assert judge(pair, wider, [parent.certificate], NOW) == ["its limit of names is not that of an issuer certificate"]
     assert judge(issue(), replace(MEMBER, vouches=(MEMBER,)), TRUSTED, NOW) == []
+
+
+# The files of a server, judged together before it takes them up.
+
+GOOD_FILES = pem.write_pair(issue()), pem.write_certificates(TRUSTED)
+LIST = revocation.sign_list(AUTHORITY, None, [], 10, NOW)
+
+
+def test_files_that_fit_each_other_are_good() -> None:
+    assert preflight.problems(*GOOD_FILES, None, NOW, names=MEMBER.names) == []
+    assert preflight.problems(*GOOD_FILES, pem.write_lists([LIST]), NOW) == []
+
+
+@pytest.mark.parametrize(
+    ("pair", "at", "reason"),
+    [
+        (issue(), 90 * DAY, "it expired on 2026-07-30T12:00:00Z"),
+        (issue(now=NOW + DAY), timedelta(0), "it is not valid before 2026-05-02T11:55:00Z"),
+        (issue(by=named_authority("foreign")), timedelta(0), "it is not signed by the authority"),
+        (issue(replace(MEMBER, names=("db-b",))), timedelta(0), "it is not valid for 192.0.2.1, ::1, db-a"),
+        (issue(replace(MEMBER, kind="client")), timedelta(0), "its extended key usage does not allow it as a server"),
+        (replace(issue(), key=make_key("ec-p256")), timedelta(0), "its key does not belong to its certificate"),
+    ],
+)
+def test_a_certificate_that_would_be_refused_is_told_before_a_server_takes_it_up(pair: Pair, at: timedelta, reason: str) -> None:
+    (found,) = preflight.problems(pem.write_pair(pair), GOOD_FILES[1], None, NOW + at, names=MEMBER.names)
+    assert found.startswith(f"the certificate cannot be used: {reason}")
+
+
+def test_lists_are_wanted_of_every_issuer_once_there_are_any() -> None:
+    pair = issue()
+    revoked = revocation.sign_list(AUTHORITY, None, [pair.certificate.serial_number], 10, NOW)
+    own = pem.write_pair(pair)
+    trusted = pem.write_certificates([*TRUSTED, new_authority().certificate])
+    assert preflight.problems(own, trusted, pem.write_lists([revoked]), NOW) == ["the certificate cannot be used: it is revoked"]
+    assert preflight.problems(own, trusted, pem.write_lists([LIST]), NOW) == [], "of authorities that signed nothing none is"
+    middle = signed_authority(AUTHORITY)
+    chained = pem.write_pair(replace(issue(by=middle), chain=(middle.certificate,)))
+    missing = "there is no revocation list of CN=middle, and servers would refuse every certificate of it"
+    assert preflight.problems(chained, trusted, pem.write_lists([LIST]), NOW) == [missing]
+    both = pem.write_lists([LIST, revocation.sign_list(middle, None, [], 10, NOW)])
+    assert preflight.problems(chained, trusted, both, NOW) == []
+
+
+def test_files_that_cannot_be_read_are_named() -> None:
+    own, trusted = GOOD_FILES
+    assert preflight.problems(own, b"", None, NOW) == ["the file of authorities cannot be used: it is not PEM"]
+    assert preflight.problems(own, trusted, b"", NOW) == ["the file of revocations cannot be used: it is not PEM"]
+    assert preflight.problems(b"", trusted, None, NOW) == ["the certificate cannot be used: it is not PEM"]
