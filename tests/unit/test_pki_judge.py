@@ -405,9 +405,8 @@ def test_a_certificate_from_elsewhere_may_say_more_and_not_less() -> None:
     assert judge_external(foreign(NAMES, attributes="CN=db-b,O=orders,C=DE"), MEMBER, TRUSTED, NOW) == [
         "its subject is CN=db-b,O=orders,C=DE and lacks OU=members, CN=db-a"
     ]
-    assert judge_external(foreign(NAMES, SERVER), MEMBER, TRUSTED, NOW) == [
-        "its extended key usage does not allow it as a client"
-    ]
+    narrow = foreign(NAMES, SERVER)
+    assert judge_external(narrow, MEMBER, TRUSTED, NOW) == ["its extended key usage does not allow it as a client"]
     assert judge_external(narrow, replace(MEMBER, kind="issuer"), TRUSTED, NOW) == [MAY_NOT_SIGN]
     wanted = replace(MEMBER, names=(*MEMBER.names, "db-c", "db-d"))
     assert judge_external(foreign(NAMES), wanted, TRUSTED, NOW) == ["it is not valid for db-c, db-d"]
