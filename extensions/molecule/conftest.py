@@ -9,12 +9,12 @@ from __future__ import annotations
 import pytest
 import testinfra
 import yaml
-from scenario import repetitions
 from testinfra.host import Host
 
-from lab import access, inventory
+from lab import access, inventory, repetitions
 from lab import fleet as fleets
 from lab.fleet import Fleet, ssh_options
+from lab.repetitions import pytest_collection_modifyitems  # noqa: F401  a hook
 
 
 @pytest.fixture(scope="session")
@@ -41,10 +41,3 @@ def hosts(fleet: Fleet) -> dict[str, Host]:
 
 def pytest_report_header() -> str:
     return repetitions.header()
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long repetitions only where all are wanted."""
-    left_out = [item for item in items if item.get_closest_marker("long") and not repetitions.ALL]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]

@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 import pytest
-from scenario import repetitions
 
 from ci import budget, jobs, summary
 from ci.summary import Tally
+from lab import repetitions
 
 LOG = """
 ===== 3 failed, 1026 passed, 2 skipped, 1 error in 37.21s =====

@@ -23,7 +23,8 @@ from typing import Any
 import pymongo
 import pytest
 import yaml
-from harness import ROOT, Mongod, mongods
+from integration import ports
+from integration.harness import ROOT, Mongod, mongods
 from pymongo.errors import OperationFailure, PyMongoError
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts import expiry
@@ -33,7 +34,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.sessi
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 
-PORT = 21400
+PORT = ports.first(__file__)
 ROLE = yaml.safe_load((ROOT / "roles" / "mongodb_accounts" / "vars" / "main.yml").read_text())["__mongodb_accounts_expiry_role"]
 ACTIONS = [(number, action) for number, entry in enumerate(ROLE["privileges"]) for action in entry["actions"]]
 HIDDEN = 2  # of the three: drivers use no sessions there, so that operations have to be ended one by one

@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import ROOT, Mongod, mongods, run_module
+from integration import ports
+from integration.harness import ROOT, Mongod, mongods, run_module
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.bundle import digest
 
-PORT = 21450
+PORT = ports.first(__file__)
 CANARY = "canary-7f3a-password"
 TIMER = "stronghold-expiry.timer"
 ALL = ["write {program}", "write {record}", "write {config}", "write {service}", "write {timer}"]

@@ -17,18 +17,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from integration import ports
 from integration.harness import one_sentence, unchanged
-from integration.sites import KINDS, ROOT, Site, declared, login, manage, served
+from integration.sites import KINDS, ROOT, Site, declared, login, manage, served, some
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.bulk import plan_users
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import Accounts
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import User
 
-PORT = 21000
+PORT = ports.first(__file__)
 
 
-@pytest.fixture(scope="module", params=KINDS, ids=str)
+@pytest.fixture(scope="module", params=some(*KINDS))
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, certificates: Path) -> Iterator[Site]:
     with served(tmp_path_factory.mktemp("user"), request.param, certificates, PORT) as running:
         yield running
@@ -36,7 +37,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 # For what neither TLS nor a set can change: one server of each version.
 on_plain_servers = pytest.mark.parametrize(
-    "site", [kind for kind in KINDS if not kind.tls and not kind.replica_set], indirect=True, ids=str
+    "site", some(*(kind for kind in KINDS if not kind.tls and not kind.replica_set)), indirect=True
 )
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import pymongo
 import pytest
+from integration import ports
 from integration.harness import Mongod, mongods, one_sentence, run_module, unchanged
 from integration.sites import Kind, Site, declared, login, manage, served
 
@@ -30,7 +31,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 
-PORT = 21010
+PORT = ports.first(__file__)
 FUTURE = "2090-01-01T12:00:00+02:00"
 PAST = "2020-01-01T00:00:00Z"
 

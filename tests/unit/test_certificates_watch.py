@@ -186,3 +186,43 @@ def test_a_family_without_samples_is_left_out_and_the_file_is_readable_by_all(tm
     assert (tmp_path / "x.prom").read_text() == full.text()
     assert (tmp_path / "x.prom").stat().st_mode & 0o777 == 0o644
     assert [path.name for path in tmp_path.iterdir()] == ["x.prom"]
+
+
+@pytest.mark.parametrize(("age", "others_turn"), [(0, True), (3599, True), (3600, False), (3601, False)])
+def test_a_server_has_an_hour_to_take_up_its_file(age: float, others_turn: bool) -> None:
+    notes, problems = certificates.compared(served(matches_file=False), age)
+    assert (bool(notes), bool(problems)) == (others_turn, not others_turn)
+
+
+def test_a_server_that_presents_something_old_may_be_refused_as_well() -> None:
+    both = served(matches_file=False, **REFUSED)
+    refused = "clients refuse localhost:27017 (certificate has expired)"
+    other = "localhost:27017 still presents serial 0B"
+    assert certificates.compared(both, 0) == ([other], [refused])
+    assert certificates.compared(both, 3600) == ([], [other, refused])
+
+
+@pytest.mark.parametrize(("near", "days", "told"), [(True, 0, True), (True, 1, True), (True, -1, False), (False, 1, False)])
+def test_an_end_that_is_near_needs_somebody_and_one_that_has_come_is_a_problem(near: bool, days: int, told: bool) -> None:
+    assert bool(sentence(certificates.of_certificate(certificate(near_end=near, days_left=days)))) is told
+
+
+@pytest.mark.parametrize(("days", "over"), [(-1, True), (0, False)])
+def test_an_authority_is_over_after_its_last_day(days: int, over: bool) -> None:
+    found = certificates.of_authority(certificate(days_left=days), "/ca.pem")
+    assert found.problems == (["it expired on 2026-12-25T12:00:00Z"] if over else [])
+
+
+def test_settings_are_refused_for_each_server_and_each_certificate() -> None:
+    other = {"path": "/tls/client.pem", "kind": "client"}
+    issuer = {"path": "/tls/issuer.pem", "kind": "issuer"}
+    good = {**GOOD, "certificates": [{"path": PATH}, other, issuer]}
+    assert len(accepted(good).certificates) == 3
+    server = {"host": "localhost", "path": PATH}
+    for change, told in (
+        ({"certificates": [{"path": PATH}, {"kind": "client"}]}, "a certificate has no path"),
+        ({"servers": [server, {"path": PATH}]}, "a server has no host"),
+        ({"servers": [server, {"host": "localhost"}]}, "a server has no path"),
+    ):
+        with pytest.raises(StrongholdError, match=told):
+            accepted({**good, **change})

@@ -104,3 +104,17 @@ def test_times_are_in_utc_and_milliseconds(text: str) -> None:
 def test_other_times_are_refused(text: str, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         parse(text)
+
+
+def test_a_grant_without_the_rest_of_its_fields_is_still_one() -> None:
+    """Written by others, or by hand: it ends all the same."""
+    for at in ({}, {"granted_at": "yesterday"}):
+        found = grant_of({"stronghold": {"valid_until": NOON, **at}})
+        assert found == Grant(NOON, "", "", datetime(1970, 1, 1, tzinfo=timezone.utc))
+
+
+def test_a_first_grant_and_none_at_all() -> None:
+    assert grant_of({"stronghold": with_terms({}, TERMS, MORNING)}) == Grant(NOON, "ann", "ticket 7", MORNING)
+    assert with_terms({}, None, NOON) == {}
+    assert with_terms({"stronghold": "odd"}, None, NOON) == {}
+    assert with_terms(STORED, None, NOON) == {}

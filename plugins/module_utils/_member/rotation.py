@@ -102,10 +102,8 @@ class Rotation:
         except StrongholdError as error:
             return f"it refused to rotate its certificates ({error.reason})"
         problem = self._disproof(wanted)
-        # A file that changed meanwhile keeps its old digest, so that the next run sees to it.
-        after = start_record.digests(paths)
         if not problem:
-            start_record.renew(self._record, [path for path in paths if after[path] == before[path]], after)
+            start_record.renew(self._record, before, start_record.digests(paths))
         return problem
 
     def expired(self) -> str:

@@ -12,10 +12,10 @@ from typing import Any
 import pymongo
 import pytest
 from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
-from scenario import load, playbook, repetitions
+from scenario import load, playbook
 from scenario.certificates import processes
 
-from lab import access
+from lab import access, repetitions
 from lab.fleet import Fleet, Host, ssh
 
 REQUIRE = "stronghold.mongodb.require_tls"

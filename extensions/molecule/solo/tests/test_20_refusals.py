@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from scenario import playbook, repetitions
+from scenario import playbook
 from scenario.hosts import untouched
 
-from lab import access
+from lab import access, repetitions
 from lab.fleet import Fleet, ssh
 from lab.network import address
 

@@ -12,14 +12,14 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from scenario import certificates, load, playbook, repetitions
+from scenario import certificates, load, playbook
 from scenario.certificates import processes
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import pem
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.handshake import presented
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject
-from lab import access
+from lab import access, repetitions
 from lab.certificates import issue
 from lab.fleet import Fleet, Host, ssh
 

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import TypeVar
 
+import pytest
+
 ALL = "STRONGHOLD_LONG" in os.environ
 DAY = int(os.environ.get("STRONGHOLD_DAY") or datetime.now(timezone.utc).strftime("%j"))
 WEEK = 7
@@ -34,3 +36,10 @@ def todays(choices: Sequence[Choice], count: int = 1) -> list[Choice]:
 def header() -> str:
     """Which repetitions run, in words that tell how to run them again."""
     return "repetitions: all" if ALL else f"repetitions: those of day {DAY} (again with STRONGHOLD_DAY={DAY})"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests marked as long only where all are wanted."""
+    left_out = [item for item in items if item.get_closest_marker("long") and not ALL]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
