@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,7 +41,7 @@ T = TypeVar("T")
 SERIAL = re.compile("[0-9A-Fa-f]+")
 
 
-class ActionModule(ActionBase):
+class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no types
     """Runs the module once when nothing has to be issued, else once before and once after signing."""
 
     TRANSFERS_FILES = False
@@ -135,7 +136,7 @@ class ActionModule(ActionBase):
         if signer is not folder:
             told["intermediate"] = _facts(intermediate, prepared.now)
             lists = folder.revocations() if prepared.crl_days is not None else None
-            ends = [library.validity(intermediate)[1]] if signer.is_due(prepared.now) else []
+            ends = [library.validity(intermediate)[1]] if intermediate and signer.is_due(prepared.now) else []
             if lists is not None and revocation.is_due(lists, (), prepared.now):
                 ends.append(library.currency(lists)[1])
             if ends:
@@ -379,12 +380,12 @@ class Exchange:
                 continue
             file = self._file(entry["path"], "csr")
             entry["request_file"] = str(file)
-            present = self._guarded(lambda file=file: files.read(file)) or b""
+            present = self._guarded(partial(files.read, file)) or b""
             wanted = (entry["request"] or "").encode()
             if wanted and ask_the_same(present, wanted):
                 continue
             if not self.check_mode:
-                self._guarded(lambda file=file, wanted=wanted: self._write(file, wanted))
+                self._guarded(partial(self._write, file, wanted))
             result["changes"].append(f"write the request {file} on the controller")
             result["changed"] = True
         result.setdefault("warnings", []).extend(

@@ -295,8 +295,8 @@ def source_of(entry: Any, group: str, host: str) -> Source:
     fields = entry if isinstance(entry, dict) else {"source": entry}
     attempt = f"use the entry '{fields.get('source', entry)}' of group '{group}'"
     source, comment, expires = fields.get("source"), fields.get("comment") or "", fields.get("expires")
-    texts = all(isinstance(text, str) for text in (source, comment, expires or ""))
-    if not texts or set(fields) - {"source", "comment", "expires"}:
+    texts = all(isinstance(text, str) for text in (comment, expires or ""))
+    if not isinstance(source, str) or not texts or set(fields) - {"source", "comment", "expires"}:
         raise StrongholdError(
             host,
             attempt,
