@@ -10,16 +10,17 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, moments, secrets
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.secrets import CONTROLLER
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, library, pem, revocation
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.authority import (
-    CONTROLLER,
     AuthorityFolder,
     has_room_for,
     sign,
@@ -40,7 +41,7 @@ T = TypeVar("T")
 SERIAL = re.compile("[0-9A-Fa-f]+")
 
 
-class ActionModule(ActionBase):
+class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no types
     """Runs the module once when nothing has to be issued, else once before and once after signing."""
 
     TRANSFERS_FILES = False
@@ -135,18 +136,21 @@ class ActionModule(ActionBase):
         if signer is not folder:
             told["intermediate"] = _facts(intermediate, prepared.now)
             lists = folder.revocations() if prepared.crl_days is not None else None
-            ends = [library.validity(intermediate)[1]] if signer.is_due(prepared.now) else []
+            ends = [library.validity(intermediate)[1]] if intermediate and signer.is_due(prepared.now) else []
             if lists is not None and revocation.is_due(lists, (), prepared.now):
                 ends.append(library.currency(lists)[1])
             if ends:
                 told["warnings"].append(
-                    f"What the authority {folder.folder} signed ends on {describe.moment(min(ends))}, and every certificate"
+                    f"What the authority {folder.folder} signed ends on {moments.text(min(ends))}, and every certificate"
                     " with it; bring its key back for a run, which renews that."
                 )
         return told
 
     def _prepare(self, folder: AuthorityFolder, signer: AuthorityFolder, params: dict[str, Any], now: datetime) -> Prepared:
         options = params["authority"]
+        if not self._task.check_mode:
+            for each in dict.fromkeys((folder, signer)):
+                each.guard()
         prepared = Prepared(
             now,
             self._task.check_mode,
@@ -376,12 +380,12 @@ class Exchange:
                 continue
             file = self._file(entry["path"], "csr")
             entry["request_file"] = str(file)
-            present = self._guarded(lambda file=file: files.read(file)) or b""
+            present = self._guarded(partial(files.read, file)) or b""
             wanted = (entry["request"] or "").encode()
             if wanted and ask_the_same(present, wanted):
                 continue
             if not self.check_mode:
-                self._guarded(lambda file=file, wanted=wanted: self._write(file, wanted))
+                self._guarded(partial(self._write, file, wanted))
             result["changes"].append(f"write the request {file} on the controller")
             result["changed"] = True
         result.setdefault("warnings", []).extend(
@@ -391,7 +395,7 @@ class Exchange:
         )
 
     def _write(self, file: Path, data: bytes) -> None:
-        files.make_private(self.folder)
+        secrets.hold(self.folder)
         with files.locked([self.folder]):
             files.write(file, data, 0o644)
 
@@ -412,7 +416,7 @@ def _trust(certificate: Any) -> str:
 
 def _clock_is_off(clock: str, before: datetime, after: datetime) -> str:
     """How far a clock that was read between two moments is away, as a clause, if that is more than certificates allow for."""
-    then = datetime.strptime(clock, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    then = moments.parse(clock)
     for away, side in ((before - then, "behind"), (then - after, "ahead of")):
         if away > BACKDATED:
             return f"{away // timedelta(minutes=1)} minutes {side} the controller's"
@@ -451,5 +455,5 @@ def _warnings(result: dict[str, Any], certificate: Any, now: datetime) -> list[s
     if certificate is not None:
         start, end = library.validity(certificate)
         if (end - now) * 10 < end - start:
-            warnings.append(f"The authority expires on {describe.moment(end)}, and every certificate with it; replace it before.")
+            warnings.append(f"The authority expires on {moments.text(end)}, and every certificate with it; replace it before.")
     return warnings

@@ -4,32 +4,36 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login, login_argument_spec
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program import installed
-from ansible_collections.stronghold.mongodb.plugins.module_utils._program.bundle import build
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program.declaration import (
+    PROGRAM,
+    REQUIRED_IF,
+    Declared,
+    argument_spec,
+)
 
 
-def program_digest(python: str) -> str:
+def program_differs(survey: Mapping[str, Any], commands: Sequence[Mapping[str, Any]], digest: str, python: str) -> bool:
     try:
-        return hashlib.sha256(build(python)).hexdigest()
+        return installed.differs(survey, digest, python, [_declared(entry) for entry in commands])
     except StrongholdError as error:
         raise AnsibleFilterError(str(error)) from error
 
 
-def program_differs(survey: Mapping[str, Any], python: str, options: Mapping[str, Any]) -> bool:
-    spec = login_argument_spec()
-    login = ArgumentSpecValidator(spec).validate({name: value for name, value in options.items() if name in spec})
-    return installed.differs(survey, program_digest(python), options, Login.from_params(login.validated_parameters))
+def _declared(entry: Mapping[str, Any]) -> Declared:
+    found = ArgumentSpecValidator(argument_spec(), required_if=REQUIRED_IF).validate(dict(entry))
+    if found.error_messages:
+        raise AnsibleFilterError(f"program_differs: {'; '.join(found.error_messages)}")
+    return Declared.from_params(found.validated_parameters, PROGRAM)
 
 
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"program_differs": program_differs, "program_digest": program_digest}
+        return {"program_differs": program_differs}

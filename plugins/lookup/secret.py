@@ -11,13 +11,16 @@ version_added: 0.1.0
 short_description: A secret that is generated once and kept in a file on the controller
 description:
   - Returns the content of a file, and generates it first where it is missing.
-  - The file is for its owner alone and appears whole or not at all. A run that is killed leaves nothing to clean up; two runs
+  - The file is for its owner alone and appears whole or not at all. A run that was killed is finished by the next one; two runs
     at once agree on one secret.
+  - A link in its place is refused, and so is a file that is empty or that others can read.
   - In check mode nothing is written. A secret that does not exist yet is then a random one that nobody keeps.
 options:
   _terms:
     description:
       - Paths of the files. Folders that are missing are made for their owner alone, each with a C(.gitignore) over all it holds.
+        The folder of a file gets one too where it exists already, is for its owner alone, is no home or top of a repository,
+        and has none.
     type: list
     elements: str
     required: true
@@ -47,47 +50,19 @@ _raw:
   elements: str
 """
 
-import contextlib
-import os
 import secrets
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.secrets import kept
+
 
 def generate(length: int, characters: str) -> str:
     return "".join(secrets.choice(characters) for _position in range(length))
-
-
-def kept(path: Path, fresh: str) -> str:
-    """The content of ``path``, which is ``fresh`` where nobody made the file before."""
-    if not path.exists():
-        _make_folder(path.parent)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(f"{fresh}\n")
-                file.flush()
-                os.fsync(file.fileno())
-            with contextlib.suppress(FileExistsError):
-                os.link(name, path)
-        finally:
-            Path(name).unlink()
-    return path.read_text(encoding="utf-8").strip()
-
-
-def _make_folder(folder: Path) -> None:
-    if folder.exists():
-        return
-    _make_folder(folder.parent)
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-    ignore = folder / ".gitignore"
-    ignore.touch(mode=0o600)
-    ignore.write_text("*\n", encoding="utf-8")
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]  # ansible-core ships no types
@@ -99,7 +74,6 @@ class LookupModule(LookupBase):  # type: ignore[misc]  # ansible-core ships no t
     def _one(self, path: Path, *, dry: bool) -> str:
         fresh = generate(self.get_option("length"), self.get_option("characters"))
         try:
-            return fresh if dry and not path.exists() else kept(path, fresh)
-        except OSError as error:
-            remedy = "correct the permissions, or supply it by a variable"
-            raise AnsibleError(f"localhost: could not keep the secret {path} because of '{error.strerror}'; {remedy}.") from error
+            return kept(path, fresh, check=dry).strip()
+        except StrongholdError as error:
+            raise AnsibleError(str(error)) from error

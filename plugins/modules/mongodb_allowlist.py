@@ -244,9 +244,9 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sour
     subtract,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.store import alone
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import finish, funnel
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.moments import moment
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login, login_argument_spec
 
 HIGHEST_PORT = 65535
@@ -295,8 +295,8 @@ def source_of(entry: Any, group: str, host: str) -> Source:
     fields = entry if isinstance(entry, dict) else {"source": entry}
     attempt = f"use the entry '{fields.get('source', entry)}' of group '{group}'"
     source, comment, expires = fields.get("source"), fields.get("comment") or "", fields.get("expires")
-    texts = all(isinstance(text, str) for text in (source, comment, expires or ""))
-    if not texts or set(fields) - {"source", "comment", "expires"}:
+    texts = all(isinstance(text, str) for text in (comment, expires or ""))
+    if not isinstance(source, str) or not texts or set(fields) - {"source", "comment", "expires"}:
         raise StrongholdError(
             host,
             attempt,
@@ -314,7 +314,7 @@ def source_of(entry: Any, group: str, host: str) -> Source:
 def _end(expires: str | None) -> int:
     if expires is None:
         return UNSET
-    return int(moment(expires).timestamp()) if expires else NEVER
+    return int(moments.parse(expires).timestamp()) if expires else NEVER
 
 
 def main() -> None:

@@ -98,13 +98,16 @@ changes:
   sample: ["create user admin@admin"]
 """
 
+import platform
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.first import plan_first
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.scram import SHA_256
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import User, roles_of
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import finish, funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import require_pymongo
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login, login_argument_spec
@@ -128,16 +131,31 @@ def main() -> None:
         supports_check_mode=True,
     )
     require_pymongo(module)
+    with funnel(module):
+        manage(module)
+
+
+def manage(module: AnsibleModule) -> None:
     params = module.params
     login = Login.from_params(params)
-    if login.auth_mechanism == "MONGODB-X509":
-        module.fail_json(msg="The first administrator has a password, so auth_mechanism has to be one of SCRAM or unset.")
     server = PrivateServer(params["mongod"], Path(params["db_path"]), params["storage"], params["user"], params["timeout"])
+    plan, warnings = plan_first(server, login, administrator(params, login), may_start=not module.check_mode)
+    for warning in warnings:
+        module.warn(warning)
+    finish(module, plan)
+
+
+def administrator(params: dict[str, Any], login: Login) -> User:
+    """Raises StrongholdError for options that are none of an administrator's."""
+    attempt = f"declare the administrator {login.user}"
+    if login.auth_mechanism == "MONGODB-X509":
+        reason = "the first administrator has a password, and auth_mechanism asks for a certificate"
+        raise StrongholdError(platform.node(), attempt, reason, "set auth_mechanism to one of SCRAM, or leave it out")
     try:
         roles = roles_of(params["roles"], login.database)
     except ValueError as error:
-        module.fail_json(msg=f"The option roles cannot be used because {error}.")
-    admin = User(
+        raise StrongholdError(platform.node(), attempt, str(error), "correct the option roles") from error
+    return User(
         name=params["login_user"],
         database=login.database,
         password=login.password,
@@ -145,11 +163,6 @@ def main() -> None:
         mechanisms=frozenset({login.auth_mechanism or SHA_256}),
         overwrite=False,
     )
-    with funnel(module):
-        plan, warnings = plan_first(server, login, admin, may_start=not module.check_mode)
-        for warning in warnings:
-            module.warn(warning)
-        finish(module, plan)
 
 
 if __name__ == "__main__":

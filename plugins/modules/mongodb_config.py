@@ -101,6 +101,7 @@ active:
 """
 
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -143,7 +144,7 @@ def main() -> None:
     finish(module, plan, active=active)
 
 
-def build(params: dict) -> Plan:
+def build(params: dict[str, Any]) -> Plan:
     plan = Plan()
     owner = Owner.named(params["user"], params["group"])
     plan_directories(plan, map(Path, params["directories"]), owner, 0o750)

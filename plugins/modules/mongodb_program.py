@@ -7,57 +7,209 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mongodb_program
-short_description: Have a command of the collection run on the host by itself, at set times
+short_description: Have commands of the collection run on the host by themselves, at set times
 version_added: 0.1.0
 description:
-  - Installs one program, made of the very code that the modules run, with the settings of one of its commands and the
-    systemd units that run it, as one plan in one task.
-  - The program needs no Ansible. It runs with the Python that runs this module.
-  - The login options are what the command logs in with, if it does. They are kept in its settings, a file for root alone.
-    This module does not connect.
+  - Installs one program, made of the very code that the modules run, and for each of O(commands) its settings and the
+    systemd units that run it, as one plan in one task. Commands that are not listed stay as they are.
+  - The program needs no Ansible. It runs with the Python that runs this module, and holds bytecode for it.
+  - Beside the settings, C(program.json) records what the program was made of. A program that was altered, or written by
+    halves, does not agree with it and is replaced.
+  - This module does not connect.
 author:
   - The stronghold.mongodb maintainers (@stronghold-mongodb)
 extends_documentation_fragment:
   - stronghold.mongodb.attributes
   - stronghold.mongodb.attributes.planned
-  - stronghold.mongodb.login
 options:
-  command:
+  commands:
     description:
-      - What to run. V(expiry) removes accounts whose C(valid_until) has passed, on the primary, and ends their sessions on
-        all members. On its own member it also ends operations of accounts that do not exist any more, whoever dropped them.
-        What it did is one line of output for each account.
-      - Its account needs the actions C(viewUser) and C(dropUser) on every database, and on the cluster C(viewUser),
-        C(killAnySession), C(inprog), C(killop) and C(replSetGetConfig).
-      - V(allowlist) keeps the rules of M(stronghold.mongodb.mongodb_allowlist) as they were declared. It puts back what another
-        tool flushed, deleted or altered, and takes out entries that have expired. What it did is one line of output. It logs in
-        nowhere.
-      - V(certificates) judges the certificates, authorities and revocation lists of its O(settings) as
-        M(stronghold.mongodb.mongodb_tls_info) does, and tells of each in one line. It fails, one sentence for each, where one is
-        near its end, would be refused, or is not the one that the running server presents.
-    type: str
-    choices: [allowlist, certificates, expiry]
+      - What to run, and what to run no more.
+    type: list
+    elements: dict
     required: true
-  settings:
-    description:
-      - What the command V(certificates) looks at. It is kept in a file for root alone, and has no place for secrets.
-      - The options C(ca_file), C(crl_file), C(certificates), C(servers), C(renew_before) and C(timeout) of
-        M(stronghold.mongodb.mongodb_tls_info). Each server needs the C(path) of one of the certificates.
-      - C(metrics_file), where wanted, is a file that receives metrics for the textfile collector of Prometheus' node exporter.
-        Its directory must exist.
-      - The other commands have no settings.
-    type: dict
-    default: {}
-  service:
-    description:
-      - Content of the systemd unit C(stronghold-COMMAND.service), which runs O(program_file) with the name of the command.
-    type: str
-    required: true
-  timer:
-    description:
-      - Content of the systemd unit C(stronghold-COMMAND.timer). The timer is started, now and at boot.
-    type: str
-    required: true
+    suboptions:
+      command:
+        description:
+          - V(expiry) removes accounts whose C(valid_until) has passed, on the primary, and ends their sessions on all
+            members. On its
+            own member it also ends operations of accounts that do not exist any more, whoever dropped them. What it did is one
+            line of output for each account.
+          - Its account needs the actions C(viewUser) and C(dropUser) on every database, and on the cluster C(viewUser),
+            C(killAnySession), C(inprog), C(killop) and C(replSetGetConfig).
+          - V(allowlist) keeps the rules of M(stronghold.mongodb.mongodb_allowlist) as they were declared. It puts back what
+            another
+            tool flushed, deleted or altered, and takes out entries that have expired. What it did is one line of output. It logs
+            in nowhere.
+          - V(certificates) judges the certificates, authorities and revocation lists of its O(commands[].settings) as
+            M(stronghold.mongodb.mongodb_tls_info) does, and tells of each in one line. It fails, one sentence for each,
+            where one is near its end, would be refused, or is not the one that the running server presents.
+        type: str
+        choices: [allowlist, certificates, expiry]
+        required: true
+      state:
+        description:
+          - V(absent) stops the command, and removes its units, its settings and what it wrote that would grow old. The
+            program stays.
+        type: str
+        choices: [present, absent]
+        default: present
+      settings:
+        description:
+          - What the command V(certificates) looks at. It is kept in a file for root alone, and has no place for secrets.
+          - The options C(ca_file), C(crl_file), C(certificates), C(servers), C(renew_before) and C(timeout) of
+            M(stronghold.mongodb.mongodb_tls_info). Each server needs the C(path) of one of the certificates.
+          - C(metrics_file), where wanted, is a file that receives metrics for the textfile collector of Prometheus' node
+            exporter. Its directory must exist.
+          - The other commands have no settings.
+        type: dict
+        default: {}
+      login:
+        description:
+          - What the command logs in with, if it does. It is kept in its settings, a file for root alone.
+        type: dict
+        suboptions:
+          login_host:
+            description:
+              - Name or address of the server to connect to, as seen from the host on which the module runs.
+            type: str
+            default: localhost
+          login_port:
+            description:
+              - Port of the server.
+            type: int
+            default: 27017
+          login_user:
+            description:
+              - Account to log in with. Unset means that no login is made, or with O(commands[].login.auth_mechanism=MONGODB-X509)
+                that the server takes the name from the client certificate.
+            type: str
+          login_password:
+            description:
+              - Password of O(commands[].login.login_user).
+            type: str
+          login_database:
+            description:
+              - Database in which O(commands[].login.login_user) is defined.
+            type: str
+            default: admin
+          replica_set:
+            description:
+              - Name of the replica set. When set, the primary is found through O(commands[].login.login_host); otherwise the
+                module talks to O(commands[].login.login_host) alone.
+            type: str
+          auth_mechanism:
+            description:
+              - How to log in. Unset means that client and server choose the strongest SCRAM.
+            type: str
+            choices: [SCRAM-SHA-256, SCRAM-SHA-1, MONGODB-X509]
+          tls:
+            description:
+              - Whether to use TLS. The server's certificate and its host name are always verified.
+            type: bool
+            default: true
+            aliases: [ssl]
+          tls_ca_file:
+            description:
+              - PEM file with the authorities to trust. Unset means those of the system.
+            type: path
+            aliases: [ssl_ca_certs]
+          tls_certificate_key_file:
+            description:
+              - PEM file with the client's certificate and private key.
+            type: path
+            aliases: [ssl_certfile]
+          tls_certificate_key_password:
+            description:
+              - Password of the private key in O(commands[].login.tls_certificate_key_file).
+            type: str
+            aliases: [ssl_pem_passphrase]
+          tls_crl_file:
+            description:
+              - PEM file with revoked certificates; a server that presents one of them is refused.
+            type: path
+            aliases: [ssl_crlfile]
+          login_timeout:
+            description:
+              - Seconds to wait for the server before the task fails.
+            type: int
+            default: 10
+      service:
+        description:
+          - The systemd unit C(stronghold-COMMAND.service), which runs O(program_file) with the name of the command. Beyond
+            what is given here it may do nothing. Needed with O(commands[].state=present).
+        type: dict
+        suboptions:
+          description:
+            description: What the command does, in one line. It is the description of the timer, too.
+            type: str
+            required: true
+          kind:
+            description: Type of the service, in the terms of C(systemd.service).
+            type: str
+            choices: [oneshot, exec, notify]
+            default: oneshot
+          timeout:
+            description: Seconds that a run of a V(oneshot) may take, and the start of another kind.
+            type: int
+            default: 40
+          user:
+            description: Account that it runs as. Unset means root, without the capabilities that are not listed.
+            type: str
+          restart:
+            description: When it is started again, in the terms of C(systemd.service).
+            type: str
+            choices: ["no", on-failure, always]
+          limits:
+            description: Resource limits, by their names in C(systemd.exec) without C(Limit), for example C(NOFILE).
+            type: dict
+            default: {}
+          after:
+            description: Units that it starts after.
+            type: list
+            elements: str
+            default: []
+          writes:
+            description: Absolute paths that it may write to. A C(-) in front allows that one is missing.
+            type: list
+            elements: str
+            default: []
+          state:
+            description: Directories below C(/var/lib) that it may write to, which systemd makes.
+            type: list
+            elements: str
+            default: []
+          capabilities:
+            description: Capabilities that it has, for example C(CAP_NET_ADMIN).
+            type: list
+            elements: str
+            default: []
+          families:
+            description: Address families of its sockets, for example C(AF_UNIX).
+            type: list
+            elements: str
+            default: []
+          devices:
+            description: Device nodes that it may read and write. Without any it sees none but those such as C(/dev/null).
+            type: list
+            elements: str
+            default: []
+      timer:
+        description:
+          - The systemd unit C(stronghold-COMMAND.timer). It is started, now and at boot. Needed with O(commands[].state=present).
+        type: dict
+        suboptions:
+          calendar:
+            description: When the command runs, in the terms of C(systemd.time).
+            type: str
+            required: true
+          spread:
+            description: Seconds by which a run may be late, at random, so that hosts do not run at once.
+            type: int
+            default: 0
+          boot:
+            description: How long after boot it runs, too, for example V(5min). A run that was missed is then made up for.
+            type: str
   program_file:
     description:
       - Path of the program. It serves all commands.
@@ -73,56 +225,56 @@ options:
       - Directory of the units.
     type: path
     default: /etc/systemd/system
+requirements:
+  - pymongo >= 4.6 on the host that runs the module, for a command that logs in (the role P(stronghold.mongodb.mongodb_host#role)
+    provides it)
 seealso:
   - module: stronghold.mongodb.mongodb_user
   - module: stronghold.mongodb.mongodb_tls_info
 """
 
 EXAMPLES = r"""
-- name: Remove expired accounts every half minute
+- name: Remove expired accounts every half minute, and look at the certificates every day and at boot
   stronghold.mongodb.mongodb_program:
-    command: expiry
-    login_user: stronghold_expiry
-    login_password: "{{ expiry_password }}"
-    service: |
-      [Service]
-      Type=oneshot
-      ExecStart=/opt/stronghold/bin/stronghold expiry
-      TimeoutStartSec=30
-    timer: |
-      [Timer]
-      OnCalendar=*:*:0/30
-      AccuracySec=1s
-      [Install]
-      WantedBy=timers.target
+    commands:
+      - command: expiry
+        login:
+          login_user: stronghold_expiry
+          login_password: "{{ expiry_password }}"
+        service:
+          description: Removal of expired MongoDB accounts
+          after: [mongod.service]
+          families: [AF_INET, AF_INET6, AF_UNIX]
+        timer:
+          calendar: "*:*:0/30"
+      - command: certificates
+        settings:
+          ca_file: /etc/stronghold/tls/ca.pem
+          certificates:
+            - path: /etc/stronghold/tls/member.pem
+              names: [db-a.example.com]
+            - path: /etc/stronghold/tls/client.pem
+              kind: client
+          servers:
+            - host: localhost
+              path: /etc/stronghold/tls/member.pem
+              certificate_key_file: /etc/stronghold/tls/client.pem
+          metrics_file: /var/lib/prometheus/node-exporter/mongodb_certificates.prom
+        service:
+          description: Watch over the certificates of MongoDB
+          capabilities: [CAP_DAC_READ_SEARCH]
+          families: [AF_INET, AF_INET6, AF_UNIX]
+          writes: [/var/lib/prometheus/node-exporter]
+        timer:
+          calendar: daily
+          spread: 3600
+          boot: 1min
 
-- name: Look at the certificates every day and at boot
+- name: Leave the certificates to others
   stronghold.mongodb.mongodb_program:
-    command: certificates
-    settings:
-      ca_file: /etc/stronghold/tls/ca.pem
-      certificates:
-        - path: /etc/stronghold/tls/member.pem
-          names: [db-a.example.com]
-        - path: /etc/stronghold/tls/client.pem
-          kind: client
-      servers:
-        - host: localhost
-          path: /etc/stronghold/tls/member.pem
-          certificate_key_file: /etc/stronghold/tls/client.pem
-      metrics_file: /var/lib/prometheus/node-exporter/mongodb_certificates.prom
-    service: |
-      [Service]
-      Type=oneshot
-      ExecStart=/opt/stronghold/bin/stronghold certificates
-      TimeoutStartSec=60
-    timer: |
-      [Timer]
-      OnBootSec=1min
-      OnCalendar=daily
-      Persistent=true
-      [Install]
-      WantedBy=timers.target
+    commands:
+      - command: certificates
+        state: absent
 """
 
 RETURN = r"""
@@ -139,78 +291,43 @@ applied:
   returned: failure
 """
 
-import platform
-import sys
 from pathlib import Path
-from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.file_plan import ROOT, File, plan_file
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import finish, funnel
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Plan
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.systemd import Systemd
-from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import require_pymongo
-from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login, login_argument_spec
-from ansible_collections.stronghold.mongodb.plugins.module_utils._program import certificates
-from ansible_collections.stronghold.mongodb.plugins.module_utils._program.bundle import build
-from ansible_collections.stronghold.mongodb.plugins.module_utils._program.installed import settings_text
-from ansible_collections.stronghold.mongodb.plugins.module_utils._program.program import COMMANDS, CONNECTING
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import finish, funnel, require_once
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program.declaration import (
+    PROGRAM,
+    REQUIRED_IF,
+    Declared,
+    argument_spec,
+)
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program.installation import Places, plan_installation
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **login_argument_spec(),
-            "command": {"type": "str", "choices": sorted(COMMANDS), "required": True},
-            "settings": {"type": "dict", "default": {}},
-            "service": {"type": "str", "required": True},
-            "timer": {"type": "str", "required": True},
-            "program_file": {"type": "path", "default": "/opt/stronghold/bin/stronghold"},
+            "commands": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": argument_spec(),
+                "required_if": REQUIRED_IF,
+            },
+            "program_file": {"type": "path", "default": PROGRAM},
             "config_directory": {"type": "path", "default": "/etc/stronghold"},
             "unit_directory": {"type": "path", "default": "/etc/systemd/system"},
         },
         supports_check_mode=True,
     )
-    if module.params["command"] in CONNECTING:
-        require_pymongo(module)
+    params = module.params
     with funnel(module):
-        plan = plan_program(module.params)
+        require_once("commands", [entry["command"] for entry in params["commands"]])
+        commands = [Declared.from_params(entry, params["program_file"]) for entry in params["commands"]]
+        places = Places(*(Path(params[name]) for name in ("program_file", "config_directory", "unit_directory")))
+        plan = plan_installation(commands, places)
     finish(module, plan)
-
-
-def plan_program(params: dict[str, Any]) -> Plan:
-    """The timer comes last, so that what it starts is there."""
-    plan = Plan()
-    unit = f"stronghold-{params['command']}"
-    service, timer = Systemd(f"{unit}.service"), Systemd(f"{unit}.timer")
-    units = Path(params["unit_directory"])
-    plan_file(plan, File(Path(params["program_file"]), build(sys.executable), ROOT, 0o755))
-    plan_file(
-        plan, File(Path(params["config_directory"], f"{params['command']}.json"), settings(params), ROOT, 0o600, secret=True)
-    )
-    before = len(plan.changes)
-    plan_file(plan, File(units / service.unit, params["service"], ROOT, 0o644))
-    plan_file(plan, File(units / timer.unit, params["timer"], ROOT, 0o644))
-    if len(plan.changes) > before or service.needs_reload() or timer.needs_reload():
-        plan.add("have systemd read the units", "systemd", "units as before", "units as on disk", timer.reload_manager)
-    if not timer.is_enabled():
-        plan.add(f"start {timer.unit} at boot", f"unit {timer.unit}", "disabled", "enabled", timer.enable)
-    if not timer.is_active():
-        plan.add(f"start {timer.unit}", f"unit {timer.unit}", "inactive", "active", timer.start)
-    return plan
-
-
-def settings(params: dict[str, Any]) -> str:
-    """The file of ``_program.program``: what is unset is left out. Raises StrongholdError for what the command cannot use."""
-    command, found = params["command"], dict(params["settings"])
-    if command == "certificates":
-        certificates.accepted(found, platform.node())
-    elif found:
-        attempt, reason = f"accept the settings of the command {command}", "it has none"
-        raise StrongholdError(platform.node(), attempt, reason, "leave them out")
-    return settings_text(command, found, Login.from_params(params))
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ EXAMPLES = r"""
     login_host: "{{ inventory_hostname }}"
     login_user: admin
     login_password: "{{ admin_password }}"
-    started_with: /run/stronghold-mongod/started-with
+    started_with: /run/stronghold/mongod-started-with
   throttle: 1
 
 - name: Have the server take up renewed certificates, without a restart where it can
@@ -125,7 +125,7 @@ EXAMPLES = r"""
     login_user: admin
     login_password: "{{ admin_password }}"
     tls_ca_file: /etc/stronghold/tls/ca.pem
-    started_with: /run/stronghold-mongod/started-with
+    started_with: /run/stronghold/mongod-started-with
     rotates:
       certificate_key_file: /etc/stronghold/tls/member.pem
       ca_file: /etc/stronghold/tls/ca.pem
@@ -137,7 +137,7 @@ EXAMPLES = r"""
     login_host: "{{ inventory_hostname }}"
     login_user: admin
     login_password: "{{ admin_password }}"
-    started_with: /run/stronghold-mongod/started-with
+    started_with: /run/stronghold/mongod-started-with
   check_mode: true
   register: restart
 """
@@ -173,10 +173,13 @@ reasons:
   sample: ["/etc/mongod.conf changed since the server started"]
 """
 
+import platform
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import finish, funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Plan
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.systemd import Systemd
@@ -198,19 +201,19 @@ _ROTATES = {
 }
 
 
-def _parsed(module: AnsibleModule) -> tuple[TlsFiles | None, list[Address]]:
-    params = module.params["rotates"]
-    if params and library.problem():
-        module.fail_json(msg=f"The option rotates cannot be used because {library.problem()}.")
+def _parsed(params: dict[str, Any]) -> tuple[TlsFiles | None, list[Address]]:
+    """Raises StrongholdError for what cannot be used."""
+    host, rotates = platform.node(), params["rotates"]
+    if rotates and library.problem():
+        raise StrongholdError(host, "rotate certificates", library.problem(), "install it for the Python that runs this module")
     try:
-        others = [parse_address(member) for member in module.params["members"]]
-        return (TlsFiles.from_params(params) if params else None), others
+        others = [parse_address(member) for member in params["members"]]
+        return (TlsFiles.from_params(rotates) if rotates else None), others
     except ValueError as error:
-        module.fail_json(msg=f"An option cannot be used because {error}.")
-        raise
+        raise StrongholdError(host, "accept the members and names of the task", str(error), "correct it") from error
 
 
-def mode_step(login: Login, params: dict) -> ModeStep | None:
+def mode_step(login: Login, params: dict[str, Any]) -> ModeStep | None:
     present, started = params["config_file"], params["started_config_file"]
     return ModeStep(login, Path(present), Path(started)) if present else None
 
@@ -234,10 +237,15 @@ def main() -> None:
         supports_check_mode=True,
     )
     require_pymongo(module)
+    with funnel(module):
+        manage(module)
+
+
+def manage(module: AnsibleModule) -> None:
     login = Login.from_params(module.params)
     timeout, record, log = (module.params[name] for name in ("timeout", "started_with", "log_path"))
-    rotates, others = _parsed(module)
-    with funnel(module), ReplicaSet(login, others, timeout) as replica_set:
+    rotates, others = _parsed(module.params)
+    with ReplicaSet(login, others, timeout) as replica_set:
         restart = Restart(
             login,
             Systemd(module.params["service"], timeout, ServerLog(Path(log)).complaint if log else None),

@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - stronghold.mongodb.attributes
   - stronghold.mongodb.attributes.planned
   - stronghold.mongodb.login
+  - stronghold.mongodb.many
 options:
   name: &name
     description:
@@ -112,11 +113,6 @@ options:
       - To keep a role as it is, declare its name alone.
     type: bool
     default: false
-  databases:
-    description:
-      - Databases that O(purge) is about.
-    type: list
-    elements: str
 notes:
   - To drop a role, or to purge, the account in use has to see the users and roles of all databases.
   - In check mode an action that the server does not know is not noticed.
@@ -196,47 +192,27 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.role_server import Roles, plan_roles, surplus_roles
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.roles import Role, role_argument_spec
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import Items, finish, funnel, refuse_doubled
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import Items, declared, finish, funnel, one_or_many
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect, require_pymongo
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login, login_argument_spec
 
 
-def declared_roles(module: AnsibleModule) -> list[Role]:
-    """The roles that the task declares; ends the module for a malformed or doubled one."""
-    items = [module.params] if module.params["custom_roles"] is None else module.params["custom_roles"]
-    try:
-        roles = [Role.from_params(item) for item in items]
-    except ValueError as error:
-        module.fail_json(msg=f"The roles cannot be used because {error}.")
-    refuse_doubled(module, "custom_roles", [role.title for role in roles])
-    return roles
-
-
 def main() -> None:
-    options = role_argument_spec()
-    element = {**options, "name": {**options["name"], "required": True}}
-    module = AnsibleModule(
-        argument_spec={
-            **login_argument_spec(),
-            **options,
-            "custom_roles": {"type": "list", "elements": "dict", "options": element},
-            "purge": {"type": "bool", "default": False},
-            "databases": {"type": "list", "elements": "str"},
-        },
-        mutually_exclusive=[("name", "custom_roles")],
-        required_one_of=[("name", "custom_roles")],
-        required_if=[("purge", True, ("custom_roles", "databases"))],
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(**one_or_many(login_argument_spec(), role_argument_spec(), "custom_roles"))
     require_pymongo(module)
-    declared = declared_roles(module)
+    with funnel(module):
+        manage(module)
+
+
+def manage(module: AnsibleModule) -> None:
+    roles = declared(module.params, "custom_roles", "role", Role.from_params)
     login = Login.from_params(module.params)
-    with funnel(module), connect(login, "manage roles") as client:
+    with connect(login, "manage roles") as client:
         server = Roles(client, login)
         if module.params["purge"]:
-            declared += surplus_roles(server, declared, module.params["databases"])
-        plan = plan_roles(server, declared)
-        shown = {role.title: {"name": role.name, "database": role.database} for role in declared}
+            roles += surplus_roles(server, roles, module.params["databases"])
+        plan = plan_roles(server, roles)
+        shown = {role.title: {"name": role.name, "database": role.database} for role in roles}
         finish(module, plan, items=Items("roles", shown))
 
 

@@ -13,20 +13,8 @@ author: The stronghold.mongodb maintainers (@stronghold-mongodb)
 description:
   - Tells of each custom role its own and its effective privileges, who has it, and whether it can make its holder a superuser
     and by what.
-options:
-  databases:
-    description:
-      - Tell of roles that are defined in these databases alone. Empty means all.
-    type: list
-    elements: str
-    default: []
-  names:
-    description:
-      - Tell of roles with these names alone. Empty means all.
-    type: list
-    elements: str
-    default: []
 extends_documentation_fragment:
+  - stronghold.mongodb.many.info
   - stronghold.mongodb.login
   - stronghold.mongodb.attributes
   - stronghold.mongodb.attributes.info
@@ -109,21 +97,21 @@ roles:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.directory import Directory, databases_of
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.overview import Wanted, role_entries
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.overview import (
+    Wanted,
+    role_entries,
+    wanted_argument_spec,
+)
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect, require_pymongo
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login, login_argument_spec
 
 
 def main() -> None:
-    names = {"type": "list", "elements": "str", "default": []}
-    module = AnsibleModule(
-        argument_spec={**login_argument_spec(), "databases": names, "names": names},
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec={**login_argument_spec(), **wanted_argument_spec()}, supports_check_mode=True)
     require_pymongo(module)
     login = Login.from_params(module.params)
-    wanted = Wanted(frozenset(module.params["databases"]), frozenset(module.params["names"]))
+    wanted = Wanted.from_params(module.params)
     with funnel(module), connect(login, "look at the roles") as client:
         directory = Directory(client, login)
         users = directory.users()

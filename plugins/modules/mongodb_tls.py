@@ -472,10 +472,10 @@ from typing import Any, TypeVar
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import finish, funnel
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, library, pem
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import library, pem
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import (
     RELATIONS,
     argument_spec,
@@ -491,7 +491,7 @@ def main() -> None:
     with ExitStack() as stack:
         with funnel(module):
             host = _planned(module, stack)
-        finish(module, host.plan, certificates=host.results, clock=describe.moment(host.now))
+        finish(module, host.plan, certificates=host.results, clock=moments.text(host.now))
 
 
 def _planned(module: AnsibleModule, stack: ExitStack) -> Host:

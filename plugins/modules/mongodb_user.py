@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - stronghold.mongodb.attributes
   - stronghold.mongodb.attributes.planned
   - stronghold.mongodb.login
+  - stronghold.mongodb.many
 options:
   name: &name
     description:
@@ -130,11 +131,6 @@ options:
       - Never dropped are the account in use, those in O(protected), and those that carry O(internal).
     type: bool
     default: false
-  databases:
-    description:
-      - Databases that O(purge) looks at; none is implied. Required with it, and used by it alone.
-    type: list
-    elements: str
   protected:
     description:
       - Users that O(purge) leaves alone, each by its name, or by its name, C(@) and its database.
@@ -252,47 +248,26 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.bulk 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.purge import Purge
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import Accounts
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import User, user_argument_spec
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import Items, finish, funnel, refuse_doubled
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import Items, declared, finish, funnel, one_or_many
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import require_pymongo
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login, login_argument_spec
 
 
-def declared_users(module: AnsibleModule) -> list[User]:
-    """The users that the task declares; ends the module for a malformed or doubled one."""
-    users = []
-    for item in [module.params] if module.params["users"] is None else module.params["users"]:
-        try:
-            users.append(User.from_params(item))
-        except ValueError as error:
-            module.fail_json(msg=f"The user {item['name']}@{item['database']} cannot be declared so because {error}.")
-    refuse_doubled(module, "users", [user.title for user in users])
-    return users
-
-
 def main() -> None:
-    options = user_argument_spec()
-    element = {**options, "name": {**options["name"], "required": True}}
-    module = AnsibleModule(
-        argument_spec={
-            **login_argument_spec(),
-            **options,
-            "users": {"type": "list", "elements": "dict", "options": element},
-            "purge": {"type": "bool", "default": False},
-            "databases": {"type": "list", "elements": "str"},
-            "protected": {"type": "list", "elements": "str", "default": []},
-        },
-        mutually_exclusive=[("name", "users")],
-        required_one_of=[("name", "users")],
-        required_if=[("purge", True, ("users", "databases"))],
-        supports_check_mode=True,
-    )
+    shared = {**login_argument_spec(), "protected": {"type": "list", "elements": "str", "default": []}}
+    module = AnsibleModule(**one_or_many(shared, user_argument_spec(), "users"))
     require_pymongo(module)
-    users = declared_users(module)
+    with funnel(module):
+        manage(module)
+
+
+def manage(module: AnsibleModule) -> None:
+    users = declared(module.params, "users", "user", User.from_params)
     params = module.params
     purge = Purge(tuple(params["databases"]), frozenset(params["protected"])) if params["purge"] else None
     login = Login.from_params(params)
-    declared = next((user.password for user in users if user.key == (login.database, login.user)), None)
-    with funnel(module), Accounts.opened(login, "manage users", declared) as accounts:
+    own_password = next((user.password for user in users if user.key == (login.database, login.user)), None)
+    with Accounts.opened(login, "manage users", own_password) as accounts:
         plan, shown = plan_users(accounts, users, purge)
         finish(module, plan, items=Items("users", shown, option="users"))
 

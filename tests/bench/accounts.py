@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import secrets
 import subprocess
 import sys
@@ -16,21 +15,18 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pymongo
 from integration.harness import Mongod, mongods
-from scenario.playbook import Run
 
-from bench import accounts_report, machine, sides
+from bench import accounts_report, run, sides
 from bench.accounts_report import Measured
+from bench.run import Timed
 from lab.shell import LabError, progress
 
-PAGE = sides.PROJECT / "docs" / "benchmarks" / "accounts.md"
 SERVER = "6.0.27"
 PORT = 21100
 COUNTS = (200, 1000)
@@ -57,43 +53,19 @@ class Bench:
             for number in range(count)
         ]
 
-    def play(self, programs: Path, task: Mapping[str, Any], users: Sequence[Mapping[str, Any]], **environment: str) -> Run:
-        """Time ansible-playbook from start to exit, with a play of one task."""
-        book = self.scratch / "play.json"
-        book.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
-        variables = self.scratch / "variables.json"
-        variables.write_text(json.dumps({"users": users, "ansible_python_interpreter": str(programs / "python")}))
-        config = self.scratch / "ansible.cfg"
-        config.touch()
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-        begin = time.monotonic()
-        done = subprocess.run(
-            [str(programs / "ansible-playbook"), "-i", "localhost,", "-c", "local", "-e", f"@{variables}", str(book)],
-            env={**clean, **environment, "PATH": f"{programs}:{os.environ['PATH']}", "ANSIBLE_CONFIG": str(config)},
-            cwd=self.scratch,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        result = Run(done.returncode, done.stdout, time.monotonic() - begin)
-        if result.rc:
-            raise LabError(f"the play failed:\n{result.output[-4000:]}")
-        return result
-
     @property
     def login(self) -> dict[str, Any]:
         return {"login_host": "127.0.0.1", "login_port": PORT, "login_user": "root", "login_password": self.password}
 
-    def ours(self, users: Sequence[Mapping[str, Any]]) -> Run:
+    def ours(self, users: Sequence[Mapping[str, Any]]) -> Timed:
         task = {"stronghold.mongodb.mongodb_user": {**self.login, "tls": False, "users": "{{ users }}"}, "no_log": True}
-        return self.play(Path(sys.executable).parent, task, users, ANSIBLE_COLLECTIONS_PATH=str(sides.PROJECT / ".tree"))
+        return run.play(self.scratch, run.OURS, [task], {"users": users})
 
-    def peer(self, users: Sequence[Mapping[str, Any]]) -> Run:
+    def peer(self, users: Sequence[Mapping[str, Any]]) -> Timed:
         each = {name: f"{{{{ item.{name} }}}}" for name in ("name", "database", "password", "roles")}
         module = {**self.login, **each, "update_password": "on_create"}
         task = {"community.mongodb.mongodb_user": module, "loop": "{{ users }}", "no_log": True}
-        return self.play(sides.PEER / "bin", task, users)
+        return run.play(self.scratch, sides.PEER / "bin", [task], {"users": users})
 
     def floor(self, users: Sequence[Mapping[str, Any]], what: str) -> float:
         job = json.dumps({"port": PORT, "password": self.password, "users": list(users), "what": what})
@@ -131,7 +103,7 @@ def measure(bench: Bench, count: int, peer: bool) -> Measured:
     users = bench.users(count, f"ours_{database}")
     first, again = bench.ours(users), bench.ours(users)
     bench.prove(users)
-    if sum(again.changed.values()):
+    if again.changed:
         raise LabError("the unchanged re-run of stronghold.mongodb changed something")
     theirs = None
     if peer:
@@ -147,22 +119,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--without-peer", action="store_true", help="only stronghold.mongodb and the floor; writes no page")
     quick = parser.parse_args().without_peer
-    facts = machine.describe()
-    machine.warn_if_busy()
+    facts = run.facts()
     theirs = {} if quick else sides.peer_versions(f"pymongo=={pymongo.version}")
     with running() as bench:
         measured = [measure(bench, count, peer=count == PEER_COUNT and not quick) for count in COUNTS]
-    print(accounts_report.table(measured))
+    table = accounts_report.table(measured)
     if quick:
+        print(table)
         return
-    ours = {"stronghold.mongodb": sides.our_version(), "ansible-core": version("ansible-core")}
-    facts.update(accounts_report.versions(ours, theirs, pymongo.version, SERVER))
-    PAGE.write_text(accounts_report.page(date.today().isoformat(), facts, measured, PAGE.read_text() if PAGE.exists() else ""))
-    print(f"written to {PAGE.relative_to(sides.PROJECT)}")
+    facts.update(accounts_report.versions(run.our_versions(), theirs, pymongo.version, SERVER))
+    run.write("accounts", table, lambda date, previous: accounts_report.page(date, facts, measured, previous))
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except LabError as error:
-        sys.exit(f"bench: {error}")
+    run.main(main)

@@ -7,15 +7,11 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,12 +21,11 @@ from integration import namespaces
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.declaration import tidy
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.ruleset import script
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import parse, ranges
-from bench import machine, sides
 from bench import page as pages
+from bench import run
 from bench.page import grid
 from lab.shell import LabError, progress
 
-PAGE = sides.PROJECT / "docs" / "benchmarks" / "allowlist.md"
 METHOD = (Path(__file__).parent / "allowlist.md").read_text().strip()
 COUNTS = (100, 10_000, 100_000)
 LOOP_COUNT = 100  # of rules, each of which is a process of its own
@@ -78,15 +73,15 @@ def ours(host: namespaces.Host, count: int) -> tuple[float, float, float]:
     host.sh("rm -rf /etc/stronghold /run/stronghold")
     whole: dict[str, Any] = {"groups": [{"name": "app", "sources": sources(count)}], "state": "exact", "purge": True}
 
-    def run(changed: bool, **arguments: Any) -> None:
+    def allow(changed: bool, **arguments: Any) -> None:
         result = host.allow(diff=False, **arguments)
         if result.get("failed") or result["changed"] is not changed:
             raise LabError(f"mongodb_allowlist: {str(result)[:2000]}")
 
     seconds = (
-        timed(lambda: run(True, **whole)),
-        timed(lambda: run(False, **whole)),
-        timed(lambda: run(True, name="app", sources=[ONE_MORE])),
+        timed(lambda: allow(True, **whole)),
+        timed(lambda: allow(False, **whole)),
+        timed(lambda: allow(True, name="app", sources=[ONE_MORE])),
     )
     held = json.loads(host.nft("-j", "list", "set", "inet", "stronghold_mongodb", "app_4"))["nftables"][1]["set"]["elem"]
     if len(held) != count + 1:
@@ -99,18 +94,8 @@ def loop(host: namespaces.Host, count: int, scratch: Path) -> tuple[float, float
     """ansible.builtin.iptables once for each rule."""
     rule = {"chain": "INPUT", "protocol": "tcp", "destination_port": "27017", "source": "{{ item }}", "jump": "ACCEPT"}
     task = {"ansible.builtin.iptables": rule, "loop": "{{ sources }}"}
-    book = scratch / "play.json"
-    variables = {"sources": sources(count), "ansible_python_interpreter": sys.executable}
-    book.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "vars": variables, "tasks": [task]}]))
-    words = [*host.within, "ansible-playbook", "-i", "localhost,", "-c", "local", str(book)]
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-
-    def run() -> None:
-        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, env=environment)
-        if done.returncode:
-            raise LabError(f"the play failed:\n{done.stdout[-4000:]}")
-
-    return timed(run), timed(run)
+    first, again = (run.play(scratch, run.OURS, [task], {"sources": sources(count)}, host.within) for _number in range(2))
+    return first.seconds, again.seconds
 
 
 def goals(measured: Sequence[Measured]) -> list[tuple[str, bool]]:
@@ -137,9 +122,20 @@ def table(measured: Sequence[Measured]) -> str:
     return grid(rows) + "\n\n" + "\n".join(f"* {text}: {'met' if met else 'missed'}." for text, met in goals(measured))
 
 
+def page(date: str, facts: Mapping[str, str], measured: Sequence[Measured], previous: str) -> str:
+    return pages.page(
+        "Many ranges in the packet filter",
+        f"Written by `make bench-allowlist` on {date}; one run.",
+        [table(measured)],
+        facts,
+        METHOD,
+        met=all(met for _text, met in goals(measured)),
+        previous=previous,
+    )
+
+
 def main() -> None:
-    facts = machine.describe()
-    machine.warn_if_busy()
+    facts = run.facts()
     measured = []
     with TemporaryDirectory() as scratch, TemporaryDirectory() as overlay, namespaces.world(Path(overlay)) as net:
         for count in COUNTS:
@@ -148,25 +144,9 @@ def main() -> None:
             net.db.sh("iptables --flush")
             measured.append(Measured(count, ours(net.db, count), floor(net.db, count), looped))
     nft = subprocess.run(["nft", "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
-    facts.update(
-        {"nftables": nft, "ansible-core": version("ansible-core"), "stronghold.mongodb": sides.our_version()},
-    )
-    print(table(measured))
-    text = pages.page(
-        "Many ranges in the packet filter",
-        f"Written by `make bench-allowlist` on {date.today().isoformat()}; one run.",
-        [table(measured)],
-        facts,
-        METHOD,
-        met=all(met for _text, met in goals(measured)),
-        previous=PAGE.read_text() if PAGE.exists() else "",
-    )
-    PAGE.write_text(text)
-    print(f"written to {PAGE.relative_to(sides.PROJECT)}")
+    facts.update({"nftables": nft, **run.our_versions()})
+    run.write("allowlist", table(measured), lambda date, previous: page(date, facts, measured, previous))
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except LabError as error:
-        sys.exit(f"bench: {error}")
+    run.main(main)

@@ -8,40 +8,23 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
-import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-from scenario.playbook import Run
-
-from bench import machine, sides
 from bench import page as pages
+from bench import run, sides
 from bench.page import grid
+from bench.run import Tasks, Timed
 from lab.shell import LabError, progress
 
-PAGE = sides.PROJECT / "docs" / "benchmarks" / "certificates.md"
 METHOD = (Path(__file__).parent / "certificates.md").read_text().strip()
 COUNTS = (3, 50)
 GOAL = 5.0
 PHRASE = "a phrase of the bench"
-Tasks = Sequence[Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class Timed:
-    """``cpu`` are the seconds of processor time of the run and all that it started; other work hardly changes it."""
-
-    changed: int
-    seconds: float
-    cpu: float
 
 
 @dataclass(frozen=True)
@@ -56,29 +39,6 @@ class Measured:
 @dataclass(frozen=True)
 class Bench:
     scratch: Path
-
-    def play(self, programs: Path, tasks: Tasks, **environment: str) -> Timed:
-        """Time ansible-playbook from start to exit."""
-        book = self.scratch / "play.json"
-        book.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
-        config = self.scratch / "ansible.cfg"
-        config.touch()
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-        python = f"ansible_python_interpreter={programs / 'python'}"
-        spent, begin = _cpu(), time.monotonic()
-        done = subprocess.run(
-            [str(programs / "ansible-playbook"), "-i", "localhost,", "-c", "local", "-e", python, str(book)],
-            env={**clean, **environment, "PATH": f"{programs}:{os.environ['PATH']}", "ANSIBLE_CONFIG": str(config)},
-            cwd=self.scratch,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        result = Run(done.returncode, done.stdout, time.monotonic() - begin)
-        if result.rc:
-            raise LabError(f"the play failed:\n{result.output[-4000:]}")
-        return Timed(sum(result.changed.values()), result.seconds, _cpu() - spent)
 
     def ours(self, count: int) -> Timed:
         folder = self.scratch / f"ours{count}"
@@ -100,7 +60,7 @@ class Bench:
                 "certificates": certificates,
             }
         }
-        return self.play(Path(sys.executable).parent, [task], ANSIBLE_COLLECTIONS_PATH=str(sides.PROJECT / ".tree"))
+        return run.play(self.scratch, run.OURS, [task])
 
     def peer(self, count: int) -> Timed:
         folder = self.scratch / f"peer{count}"
@@ -129,7 +89,7 @@ class Bench:
             {"community.crypto.openssl_csr": request, **each},
             {"community.crypto.x509_certificate": certificate, **each},
         ]
-        return self.play(sides.PEER / "bin", tasks)
+        return run.play(self.scratch, sides.PEER / "bin", tasks)
 
     def make_authorities(self) -> None:
         self.ours(1)
@@ -138,7 +98,7 @@ class Bench:
         usage = {"basic_constraints": ["CA:TRUE"], "basic_constraints_critical": True, "key_usage": ["keyCertSign"]}
         by = {"privatekey_path": f"{file}.key", "privatekey_passphrase": PHRASE}
         request = {"path": f"{file}.csr", "common_name": "bench", "key_usage_critical": True, **usage, **by}
-        tasks = [
+        tasks: Tasks = [
             {"community.crypto.openssl_privatekey": {"path": f"{file}.key", "type": "ECC", "curve": "secp256r1", **phrase}},
             {"community.crypto.openssl_csr": request},
             {
@@ -150,7 +110,7 @@ class Bench:
                 }
             },
         ]
-        self.play(sides.PEER / "bin", tasks)
+        run.play(self.scratch, sides.PEER / "bin", tasks)
 
     def prove(self, side: str, count: int, authority: str, runs: Sequence[Timed]) -> None:
         """All are there and verify, and the second run changed nothing."""
@@ -159,11 +119,6 @@ class Bench:
         subprocess.run([*words, *files], stdout=subprocess.DEVNULL, check=True)
         if not runs[0].changed or runs[1].changed:
             raise LabError(f"the first run of {side} changed nothing, or the second changed something")
-
-
-def _cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def _names(count: int) -> list[str]:
@@ -200,10 +155,10 @@ def _word(measured: Sequence[Measured]) -> str:
     return "met" if _factor(measured) >= GOAL else "missed"
 
 
-def page(facts: Mapping[str, str], measured: Sequence[Measured], previous: str) -> str:
+def page(date: str, facts: Mapping[str, str], measured: Sequence[Measured], previous: str) -> str:
     return pages.page(
         "Certificates, issued and unchanged",
-        f"Written by `make bench-certificates` on {date.today().isoformat()}; one run.",
+        f"Written by `make bench-certificates` on {date}; one run.",
         [table(measured)],
         facts,
         METHOD,
@@ -213,8 +168,7 @@ def page(facts: Mapping[str, str], measured: Sequence[Measured], previous: str) 
 
 
 def main() -> None:
-    facts = machine.describe()
-    machine.warn_if_busy()
+    facts = run.facts()
     library = version("cryptography")
     theirs = sides.peer_versions(f"cryptography=={library}")
     site = next(sides.PEER.glob("lib/python3*/site-packages"))
@@ -224,7 +178,7 @@ def main() -> None:
         bench.make_authorities()
         measured = [measure(bench, count) for count in COUNTS]
     facts["Load average at the end"] = f"{os.getloadavg()[0]:.1f}"
-    facts["Run by stronghold.mongodb"] = f"stronghold.mongodb {sides.our_version()}, ansible-core {version('ansible-core')}"
+    facts["Run by stronghold.mongodb"] = ", ".join(f"{name} {number}" for name, number in run.our_versions().items())
     facts["Run by community.crypto"] = ", ".join(
         f"{name} {number}"
         for name, number in (
@@ -234,13 +188,8 @@ def main() -> None:
         )
     )
     facts["cryptography"] = library
-    print(table(measured))
-    PAGE.write_text(page(facts, measured, PAGE.read_text() if PAGE.exists() else ""))
-    print(f"written to {PAGE.relative_to(sides.PROJECT)}")
+    run.write("certificates", table(measured), lambda date, previous: page(date, facts, measured, previous))
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except LabError as error:
-        sys.exit(f"bench: {error}")
+    run.main(main)

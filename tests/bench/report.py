@@ -65,13 +65,13 @@ def table(results: Sequence[Line]) -> str:
 
 
 def page(
-    *,
     date: str,
+    previous: str,
+    *,
     machine: Mapping[str, str],
     versions: Mapping[str, Mapping[str, str]],
     ours: Sequence[Measurement],
     peer: Sequence[Measurement],
-    previous: str,
 ) -> str:
     results = lines(ours, peer)
     servers = sorted({one.server for one in (*ours, *peer)})

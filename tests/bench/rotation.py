@@ -9,21 +9,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import time
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
-from importlib.metadata import version
 
 from scenario import load, playbook
 
-from bench import gaps, machine, sides
+from bench import gaps, run
 from lab import access, fleet, inventory
 from lab.fleet import Fleet, ssh
 from lab.shell import LabError, progress
 
-PAGE = sides.PROJECT / "docs" / "benchmarks" / "rotation.md"
 NAME = "bench-rotation"
 WRITER = "app-a"
 REPLACE = "stronghold.mongodb.replace_authority"
@@ -40,8 +37,7 @@ def main() -> None:
     parser.add_argument("--rotations", type=int, default=3)
     parser.add_argument("--quiet", type=int, default=240, help="seconds of the quiet baseline")
     words = parser.parse_args()
-    facts = machine.describe()
-    machine.warn_if_busy()
+    facts = run.facts()
     fleet.down(NAME)
     try:
         made = fleet.up({"name": NAME, "vars": {"mongodb_cluster_name": "bench"}, "hosts": HOSTS})
@@ -66,12 +62,9 @@ def measure(made: Fleet, facts: dict[str, str], rotations: int, quiet: int) -> N
             raise LabError(f"{len(rotated[-1].taken_up)} servers took their certificates up, and not all")
     replaced = phase(made, "authority replaced", lambda: succeed(playbook.run(made, playbook=REPLACE)))
     facts["Load average at the end"] = f"{os.getloadavg()[0]:.1f}"
-    facts["Run by stronghold.mongodb"] = f"stronghold.mongodb {sides.our_version()}, ansible-core {version('ansible-core')}"
-    previous = PAGE.read_text() if PAGE.exists() else ""
+    facts["Run by stronghold.mongodb"] = ", ".join(f"{name} {number}" for name, number in run.our_versions().items())
     found = gaps.Found(normal, control, rotated, replaced)
-    print(gaps.table(found))
-    PAGE.write_text(gaps.page(date.today().isoformat(), facts, found, previous))
-    print(f"written to {PAGE.relative_to(sides.PROJECT)}")
+    run.write("rotation", gaps.table(found), lambda date, previous: gaps.page(date, facts, found, previous))
 
 
 def rotate(made: Fleet, name: str, *words: str) -> None:
@@ -100,13 +93,10 @@ def taken_up(made: Fleet, begin: float) -> list[float]:
     return sorted(found)
 
 
-def succeed(run: playbook.Run) -> None:
-    if run.rc:
-        raise LabError(f"the playbook failed: {run.output[-3000:]}")
+def succeed(done: playbook.Run) -> None:
+    if done.rc:
+        raise LabError(f"the playbook failed: {done.output[-3000:]}")
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except LabError as error:
-        sys.exit(f"bench: {error}")
+    run.main(main)

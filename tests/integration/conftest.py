@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from integration import namespaces
+from integration import namespaces, ports, rotating
+
+from lab.repetitions import pytest_collection_modifyitems  # noqa: F401  a hook
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +54,15 @@ def net(world: namespaces.Net) -> namespaces.Net:
     world.db.nft("flush", "ruleset")
     world.db.sh("rm -rf /etc/stronghold /run/stronghold")
     return world
+
+
+@pytest.fixture(scope="module")
+def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[rotating.Cluster]:
+    with rotating.cluster(tmp_path_factory.mktemp("rotation"), ports.first(request.path)) as made:
+        yield made
+
+
+@pytest.fixture
+def members(cluster: rotating.Cluster) -> list[rotating.Member]:
+    """All healthy, the primary last, nothing to do for any."""
+    return cluster.ready()

@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,13 @@ import pymongo
 from lab.binaries import mongod_tree
 
 ROOT = Path(__file__).resolve().parents[2]
-FIRST_PORT = 20000
+LIBC = ctypes.CDLL(None, use_errno=True)
+PR_SET_PDEATHSIG = 1
+
+
+def dies_with_us() -> None:
+    """For a child before it becomes another program: it is killed when the thread ends that started it, as at a killed pytest."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @dataclass
@@ -49,7 +57,12 @@ class Mongod:
             *("--wiredTigerCacheSizeGB", "0.25", "--setParameter", "diagnosticDataCollectionEnabled=false"),
             *self.options,
         ]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=dies_with_us,  # noqa: PLW1509  which is one system call
+        )
         deadline = time.monotonic() + 30
         while "Waiting for connections" not in self.log():
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -69,8 +82,16 @@ class Mongod:
         return pymongo.MongoClient("127.0.0.1", self.port, directConnection=True, serverSelectionTimeoutMS=5000, **options)
 
 
+def until(condition: Callable[[], object], seconds: float = 30) -> None:
+    """Wait for it, or fail."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
 @contextlib.contextmanager
-def mongods(home: Path, count: int = 1, version: str = "6.0.27", *options: str, port: int = FIRST_PORT) -> Iterator[list[Mongod]]:
+def mongods(home: Path, count: int = 1, version: str = "6.0.27", *options: str, port: int) -> Iterator[list[Mongod]]:
     """``count`` running mongods on consecutive ports, stopped at the end."""
     servers = [Mongod(home / f"m{index}", port + index, version, list(options)) for index in range(count)]
     try:

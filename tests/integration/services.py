@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 
 import pymongo
 import pytest
-from integration.harness import Mongod, run_module
+from integration.harness import Mongod, run_module, until
 
 # Units are folders of $STAND_IN_UNITS with: command (JSON), inputs (JSON, files to record), pid, record; calls logs every call.
 SYSTEMCTL = """#!{python}
@@ -74,6 +74,15 @@ tail -n 5 "$STAND_IN_UNITS/$2/output"
 """
 
 
+# Waits until nobody holds the other end of its input, also where that was killed; then ends the servers of the folder $1.
+KEEPER = """
+cat
+for file in "$1"/*/pid; do
+    if grep -q '^mongod$' "/proc/$(cat "$file")/comm"; then kill -9 "$(cat "$file")"; fi
+done
+"""
+
+
 @dataclass
 class Unit:
     """One server as a service; ``config`` is a file that the service records."""
@@ -124,13 +133,6 @@ def answers(unit: Unit) -> bool:
         return False
 
 
-def until(condition: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
-
-
 @contextmanager
 def stand_ins(home: Path) -> Iterator[None]:
     """While it lasts, modules take the folders of ``home`` for the units of this host."""
@@ -139,7 +141,14 @@ def stand_ins(home: Path) -> Iterator[None]:
     for name, text in (("systemctl", SYSTEMCTL.format(python=sys.executable)), ("journalctl", JOURNALCTL)):
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
-    with pytest.MonkeyPatch.context() as environment:
+    keeper = subprocess.Popen(
+        ["sh", "-c", KEEPER, "keeper", str(home)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    with keeper, pytest.MonkeyPatch.context() as environment:
         environment.setenv("PATH", f"{programs}:{os.environ['PATH']}")
         environment.setenv("STAND_IN_UNITS", str(home))
         yield

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pymongo
-from integration.harness import Mongod, mongods, run_module
+import pytest
+from integration.harness import Mongod, mongods, run_module, until
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.bulk import plan_users
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.purge import Purge
@@ -41,6 +42,13 @@ class Kind:
 
 
 KINDS = [Kind(version, tls, set_) for version in ("5.0.4", "6.0.5", "6.0.27") for tls in (False, True) for set_ in (False, True)]
+# Each version with each of the other two, and these with each other.
+PAIRWISE = [kind for kind in KINDS if (kind.tls == kind.replica_set) is (kind.version != "6.0.5")]
+
+
+def some(*kinds: Kind) -> list[Any]:
+    """Parameters of a test: those among PAIRWISE, and in long runs the others too."""
+    return [pytest.param(kind, id=str(kind), marks=() if kind in PAIRWISE else pytest.mark.long) for kind in kinds]
 
 
 @dataclass(frozen=True)
@@ -107,8 +115,7 @@ def served(home: Path, kind: Kind, certificates: Path, port: int) -> Iterator[Si
         with site.client() as client:
             if kind.replica_set:
                 client.admin.command("replSetInitiate", {"_id": SET, "members": [{"_id": 0, "host": mongod.address}]})
-                while not client.admin.command("hello")["isWritablePrimary"]:
-                    pass
+                until(lambda: client.admin.command("hello")["isWritablePrimary"])
             client.admin.command("createUser", "root", pwd=ROOT["login_password"], roles=["root"])
         yield site
 

@@ -16,9 +16,10 @@ from typing import Any
 import pymongo
 import pytest
 import yaml
+from integration import ports
 from integration.harness import ROOT, Mongod, mongods, run_module
 
-PORT = 21240
+PORT = ports.first(__file__)
 LOGIN = {"login_host": "127.0.0.1", "login_port": PORT, "login_user": "admin", "login_password": "f1rst", "tls": False}
 MODULE = re.compile(r"stronghold\.mongodb\.(mongodb_(?:user|role)(?:_info)?)")
 

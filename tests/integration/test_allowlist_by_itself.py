@@ -354,7 +354,7 @@ def admits(declaration: Declaration, address: Any) -> bool:
 
 
 @given(st.lists(DECLARATIONS, min_size=2, max_size=4))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_kernel_admits_what_ipaddress_says_after_any_steps(net: Net, steps: list[Declaration]) -> None:
     """Loaded by nft, then brought from one declaration to the next by batches of our own."""
 

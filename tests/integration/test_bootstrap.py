@@ -24,11 +24,12 @@ from typing import Any, BinaryIO
 
 import pymongo
 import pytest
+from integration import ports
 from integration.harness import ROOT, Mongod, one_sentence, run_module, unchanged
 
 from lab.binaries import mongod_tree
 
-PORT = 20350
+PORT = ports.first(__file__)
 PASSWORD = "Canary-first"
 AUTH = ["--auth", "--setParameter", "enableLocalhostAuthBypass=false"]
 ONLY_SHA_256 = ["--setParameter", "authenticationMechanisms=SCRAM-SHA-256"]

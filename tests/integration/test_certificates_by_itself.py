@@ -23,6 +23,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from integration import ports
 from integration.harness import Mongod
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import authority, describe, judge, pem, revocation
@@ -33,7 +34,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile im
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.bundle import build
 from lab.certificates import issue as issued
 
-PORT = 20520
+PORT = ports.first(__file__)
 DAY = timedelta(days=1)
 NAMES = ("localhost", "127.0.0.1", "db-a.example.com")
 MEMBER = Wanted(Path("/unused"), "member", Subject("db-a.example.com", "orders", "members"), NAMES, days=30)

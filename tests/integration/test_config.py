@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import run_module
+from integration.harness import run_module
 
 from lab.binaries import mongod_tree
 

@@ -23,16 +23,18 @@ from typing import Any
 import pymongo
 import pytest
 import yaml
-from harness import ROOT, Mongod, mongods
+from integration import ports
+from integration.harness import ROOT, Mongod, mongods
 from pymongo.errors import OperationFailure, PyMongoError
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts import expiry
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.expiry import due, expire
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.sessions import kill_sessions
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 
-PORT = 21400
+PORT = ports.first(__file__)
 ROLE = yaml.safe_load((ROOT / "roles" / "mongodb_accounts" / "vars" / "main.yml").read_text())["__mongodb_accounts_expiry_role"]
 ACTIONS = [(number, action) for number, entry in enumerate(ROLE["privileges"]) for action in entry["actions"]]
 HIDDEN = 2  # of the three: drivers use no sessions there, so that operations have to be ended one by one
@@ -346,5 +348,5 @@ def test_sessions_end_through_any_member(cluster: Cluster) -> None:
         cluster.root.admin.command({"dropUser": "support", **cluster.everywhere})
         login = cluster.login(cluster.servers[1])
         with connect(login) as client:
-            kill_sessions(client, login, [("admin", "support")])
+            kill_sessions(client, login, [Key("admin", "support")])
         assert hers.ended(PATIENCE)

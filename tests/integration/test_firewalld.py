@@ -275,7 +275,7 @@ def test_the_watch_mends_what_others_did(net: Net) -> None:
     allow(net.db, name="app", sources=["10.99.1.2"])
     net.db.sh(f"rm {POLICY}; firewall-cmd --reload")
     assert net.stranger.connects("10.99.2.1")
-    watched = "from ansible_collections.stronghold.mongodb.plugins.module_utils._program.allowlist import run; run({}, print)"
+    watched = "from ansible_collections.stronghold.mongodb.plugins.module_utils._program.allowlist import run; run(None, print)"
     said = net.db.sh(f"PYTHONPATH={os.environ['ANSIBLE_COLLECTIONS_PATH']} {sys.executable} -c '{watched}'")
     assert f"write {POLICY}" in said
     assert not net.stranger.connects("10.99.2.1")

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -20,12 +21,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import ROOT, Mongod, mongods, run_module
+from integration import ports
+from integration.harness import ROOT, Mongod, mongods, run_module
 
-PORT = 21450
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program.bundle import digest
+
+PORT = ports.first(__file__)
 CANARY = "canary-7f3a-password"
 TIMER = "stronghold-expiry.timer"
-ALL = ["write {program}", "write {config}", "write {service}", "write {timer}"]
+ALL = ["write {program}", "write {record}", "write {config}", "write {service}", "write {timer}"]
 ALL += ["have systemd read the units", f"start {TIMER} at boot", f"start {TIMER}"]
 
 SYSTEMCTL = """#!/bin/sh
@@ -36,7 +40,9 @@ case "$1" in
     is-active) [ -e active ] ;;
     is-enabled) [ -e enabled ] ;;
     enable) touch enabled ;;
+    disable) rm enabled ;;
     start) touch active ;;
+    stop) rm active ;;
     daemon-reload) touch read ;;
     show) for last; do :; done; [ -e read ] && [ {units}/$last -nt read ] && echo yes || echo no ;;
 esac
@@ -56,24 +62,28 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def arguments(home: Path) -> dict[str, Any]:
     return {
-        "command": "expiry",
-        "service": "[Service]\nType=oneshot\n",
-        "timer": "[Timer]\n",
-        "login_host": "127.0.0.1",
-        "login_port": PORT,
-        "login_user": "expirer",
-        "login_password": CANARY,
-        "login_timeout": 2,
-        "tls": False,
+        "commands": [expiry()],
         "program_file": str(home / "opt" / "stronghold"),
         "config_directory": str(home / "etc"),
         "unit_directory": str(home / "units"),
     }
 
 
+def expiry(**changes: Any) -> dict[str, Any]:
+    """Options that begin with login_ are changed in the login, all others beside it."""
+    login = {"login_host": "127.0.0.1", "login_port": PORT, "login_user": "expirer", "login_password": CANARY, "login_timeout": 2}
+    given = {name: changes.pop(name) for name in [*changes] if name.startswith("login_")}
+    units = {"service": {"description": "Expiry", "families": ["AF_INET"]}, "timer": {"calendar": "*:*:0/30"}}
+    return {"command": "expiry", "login": {**login, "tls": False, **given}, **units, **changes}
+
+
 def places(home: Path) -> dict[str, Path]:
     units = home / "units"
-    paths = {"program": home / "opt" / "stronghold", "config": home / "etc" / "expiry.json"}
+    paths = {
+        "program": home / "opt" / "stronghold",
+        "record": home / "etc" / "program.json",
+        "config": home / "etc" / "expiry.json",
+    }
     return {**paths, "service": units / "stronghold-expiry.service", "timer": units / TIMER}
 
 
@@ -92,7 +102,7 @@ def test_check_mode_predicts_what_a_run_then_does(arguments: dict[str, Any], hom
     assert [path.name for path in home.iterdir()] == ["bin"]
     assert told(run_module("mongodb_program", **arguments), home) == ALL
     modes = {name: stat.S_IMODE(path.stat().st_mode) for name, path in places(home).items()}
-    assert modes == {"program": 0o755, "config": 0o600, "service": 0o644, "timer": 0o644}
+    assert modes == {"program": 0o755, "record": 0o600, "config": 0o600, "service": 0o644, "timer": 0o644}
     assert {path.stat().st_uid for path in places(home).values()} == {0}
     for check in (True, False):
         again = run_module("mongodb_program", check=check, **arguments)
@@ -101,7 +111,7 @@ def test_check_mode_predicts_what_a_run_then_does(arguments: dict[str, Any], hom
 
 def test_the_password_is_in_its_file_alone(arguments: dict[str, Any], home: Path) -> None:
     made = run_module("mongodb_program", **arguments)
-    changed = run_module("mongodb_program", **{**arguments, "login_password": f"{CANARY}-2"})
+    changed = run_module("mongodb_program", **{**arguments, "commands": [expiry(login_password=f"{CANARY}-2")]})
     assert told(changed, home) == ["change {config}"]
     shown = [{key: value for key, value in result.items() if key != "invocation"} for result in (made, changed)]
     assert CANARY not in json.dumps(shown)
@@ -114,6 +124,9 @@ def test_the_password_is_in_its_file_alone(arguments: dict[str, Any], home: Path
     ("damage", "repair"),
     [
         (lambda at: at["program"].write_bytes(at["program"].read_bytes()[:-1]), ["change {program}"]),
+        (lambda at: at["program"].unlink(), ["write {program}"]),
+        (lambda at: at["record"].unlink(), ["write {record}"]),
+        (lambda at: at["record"].write_text(at["record"].read_text().replace("sources", "other")), ["change {record}"]),
         (lambda at: at["program"].chmod(0o777), ["correct owner and mode of {program}"]),
         (lambda at: at["config"].chmod(0o644), ["correct owner and mode of {config}"]),
         (lambda at: at["config"].write_text("{}"), ["change {config}"]),
@@ -136,10 +149,10 @@ def test_after_a_failure_the_next_run_does_the_rest(arguments: dict[str, Any], h
     for name in ("enabled", "active"):
         (home / name).unlink()
     (home / "broken").write_text(verb)
-    other = {**arguments, "service": "[Service]\nType=exec\n"}
+    other = {**arguments, "commands": [expiry(service={"description": "Another"})]}
     failed = run_module("mongodb_program", **other)
     assert failed["failed"]
-    assert len(failed["applied"]) == 4 - left
+    assert len(failed["applied"]) == 5 - left
     (home / "broken").unlink()
     assert told(run_module("mongodb_program", **other), home) == ALL[-left:]
     assert told(run_module("mongodb_program", **other), home) == []
@@ -147,7 +160,7 @@ def test_after_a_failure_the_next_run_does_the_rest(arguments: dict[str, Any], h
 
 def test_ansible_s_own_way_of_sending_modules_makes_the_same_program(arguments: dict[str, Any], home: Path) -> None:
     run_module("mongodb_program", **arguments)
-    made = places(home)["program"].read_bytes()
+    made = json.loads(places(home)["record"].read_text())["sources"]
     places(home)["program"].unlink()
     words = [sys.executable, "-m", "ansible", "adhoc", "localhost", "-m", "stronghold.mongodb.mongodb_program"]
     words += ["-a", json.dumps(arguments)]
@@ -155,7 +168,83 @@ def test_ansible_s_own_way_of_sending_modules_makes_the_same_program(arguments: 
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".tree"), "ANSIBLE_LOCALHOST_WARNING": "0"}
     done = subprocess.run(words, env=environment, cwd="/", text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert places(home)["program"].read_bytes() == made
+    record = json.loads(places(home)["record"].read_text())
+    assert record == {
+        "program": hashlib.sha256(places(home)["program"].read_bytes()).hexdigest(),
+        "python": sys.executable,
+        "sources": made,
+    }
+    assert made == digest()
+
+
+GONE = [f"stop {TIMER}", f"no longer start {TIMER} at boot", "remove {service}", "remove {timer}", "have systemd read the units"]
+GONE += ["remove {config}"]
+
+
+def test_what_is_not_wanted_goes_and_the_program_stays(arguments: dict[str, Any], home: Path) -> None:
+    absent = {**arguments, "commands": [{"command": "expiry", "state": "absent"}]}
+    assert told(run_module("mongodb_program", **absent), home) == []
+    run_module("mongodb_program", **arguments)
+    predicted = run_module("mongodb_program", check=True, **absent)
+    assert told(predicted, home) == GONE
+    assert CANARY not in json.dumps(predicted["diff"])
+    assert all(path.exists() for path in places(home).values())
+    assert told(run_module("mongodb_program", **absent), home) == GONE
+    assert [name for name, path in places(home).items() if path.exists()] == ["program", "record"]
+    assert told(run_module("mongodb_program", **absent), home) == []
+    assert told(run_module("mongodb_program", **arguments), home) == ALL[2:]
+
+
+@pytest.mark.parametrize(("verb", "left"), [("stop", 6), ("disable", 5), ("daemon-reload", 2)])
+def test_a_removal_that_failed_is_finished(arguments: dict[str, Any], home: Path, verb: str, left: int) -> None:
+    absent = {**arguments, "commands": [{"command": "expiry", "state": "absent"}]}
+    run_module("mongodb_program", **arguments)
+    (home / "broken").write_text(verb)
+    assert run_module("mongodb_program", **absent)["failed"]
+    (home / "broken").unlink()
+    assert told(run_module("mongodb_program", **absent), home)[-left:] == GONE[-left:]
+    assert told(run_module("mongodb_program", **absent), home) == []
+
+
+def test_metrics_go_with_what_wrote_them(arguments: dict[str, Any], home: Path) -> None:
+    metrics = home / "x.prom"
+    settings = {"ca_file": "/ca.pem", "certificates": [], "metrics_file": str(metrics)}
+    entry = {"command": "certificates", "settings": settings, **{name: expiry()[name] for name in ("service", "timer")}}
+    run_module("mongodb_program", **{**arguments, "commands": [entry]})
+    metrics.write_text("old 1\n")
+    absent = {**arguments, "commands": [{"command": "certificates", "state": "absent"}]}
+    assert f"remove {metrics}" in run_module("mongodb_program", **absent)["changes"]
+    assert not metrics.exists()
+    assert not (home / "etc" / "certificates.json").exists()
+
+
+def test_several_commands_are_one_plan(arguments: dict[str, Any], home: Path) -> None:
+    units = {name: expiry()[name] for name in ("service", "timer")}
+    both = {**arguments, "commands": [expiry(), {"command": "allowlist", **units}]}
+    done = run_module("mongodb_program", **both)
+    assert [line for line in done["changes"] if "systemd" in line or "stronghold-allowlist.timer" in line] == [
+        f"write {home}/units/stronghold-allowlist.timer",
+        "have systemd read the units",
+    ], "the stand-in for systemd knows one timer, which the first command has started"
+    assert (home / "etc" / "allowlist.json").read_text() == "{}\n"
+    assert told(run_module("mongodb_program", **both), home) == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        (expiry(settings={"colour": "blue"}), "could not accept the settings of the command expiry because it knows no colour"),
+        ({**expiry(), "login": None}, "could not accept the settings of the command expiry because it has no login"),
+        ({**expiry(), "command": "certificates"}, "because it has no ca_file; it has no certificates; correct them."),
+        ({**expiry(), "timer": None}, "state is present but all of the following are missing: timer found in commands"),
+        (expiry(timer={"calendar": "a\nb"}), "could not accept the units of the command expiry because timer.calendar has more"),
+    ],
+)
+def test_what_a_command_cannot_use_is_refused(arguments: dict[str, Any], home: Path, entry: dict[str, Any], reason: str) -> None:
+    failed = run_module("mongodb_program", **{**arguments, "commands": [entry]})
+    assert failed["failed"]
+    assert reason in failed["msg"]
+    assert [path.name for path in home.iterdir()] == ["bin"]
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +276,7 @@ def test_the_program_removes_who_is_due_and_says_so_once(arguments: dict[str, An
 
 
 def test_a_refused_login_is_one_sentence_without_secrets(arguments: dict[str, Any], home: Path, server: Mongod) -> None:
-    run_module("mongodb_program", **{**arguments, "login_password": f"{CANARY}-wrong"})
+    run_module("mongodb_program", **{**arguments, "commands": [expiry(login_password=f"{CANARY}-wrong")]})
     code, out, err = run(home)
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert "could not remove expired accounts because the server refused the user name" in err
@@ -195,7 +284,7 @@ def test_a_refused_login_is_one_sentence_without_secrets(arguments: dict[str, An
 
 
 def test_a_server_that_is_down_is_one_sentence(arguments: dict[str, Any], home: Path) -> None:
-    run_module("mongodb_program", **{**arguments, "login_port": PORT + 1})
+    run_module("mongodb_program", **{**arguments, "commands": [expiry(login_port=PORT + 1)]})
     code, out, err = run(home)
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert "nothing listens there" in err

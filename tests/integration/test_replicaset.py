@@ -14,22 +14,24 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pymongo
 import pytest
-from harness import ROOT, Mongod, mongods, run_module
+from integration import ports
+from integration.harness import ROOT, Mongod, mongods, run_module, until
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.server import ReplicaSet
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.steps import Step
 
-PORT = 20100
-QUICK = {"electionTimeoutMillis": 2000}
+PORT = ports.first(__file__)
+NOBODY, NOR_HERE = (f"127.0.0.1:{PORT + index}" for index in (58, 59))
+QUICK = {"electionTimeoutMillis": 2000, "heartbeatIntervalMillis": 500}
 
 
 def manage(server: Mongod, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
@@ -60,13 +62,6 @@ def config_of(server: Mongod) -> dict[str, Any]:
 
 def member_of(server: Mongod, address: str) -> dict[str, Any]:
     return next(member for member in config_of(server)["members"] if member["host"] == address)
-
-
-def until(condition: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def by_port(servers: list[Mongod], address: str) -> Mongod:
@@ -277,8 +272,8 @@ def test_refused_before_anything_changes(five: list[Mongod], three: list[Mongod]
         ({"members": [*plain_names[:2], {"host": plain_names[2], "arbiter_only": True}]}, "a live member cannot change that"),
         ({"default_write_concern": {"w": "nowhere"}}, "names the mode 'nowhere'"),
         (
-            {"members": [*plain_names, "127.0.0.1:20199", "127.0.0.1:20198"], "login_timeout": 2},
-            "127.0.0.1:20199 does not answer",
+            {"members": [*plain_names, NOBODY, NOR_HERE], "login_timeout": 2},
+            f"{NOBODY} does not answer",
         ),
     ):
         result = manage(three[0], **arguments)
@@ -378,9 +373,9 @@ def test_without_a_majority_nothing_changes_and_it_is_said(five: list[Mongod], t
 
 def test_a_server_that_does_not_listen_is_named_soon(home: Path) -> None:
     started = time.monotonic()
-    silent = Mongod(home, 20199)
-    result = manage(silent, members=["127.0.0.1:20199"], login_timeout=2)
-    assert result["msg"].startswith("127.0.0.1:20199 on ")
+    silent = Mongod(home, PORT + 58)
+    result = manage(silent, members=[NOBODY], login_timeout=2)
+    assert result["msg"].startswith(f"{NOBODY} on ")
     assert "nothing listens there" in result["msg"]
     assert time.monotonic() - started < 2 + 8  # the process itself starts and ends within this
 
@@ -394,7 +389,7 @@ def test_initiating_is_refused_where_it_would_do_harm(home: Path) -> None:
         names = addresses(fresh)
         assert "no members are declared" in manage(fresh[0])["msg"]
         assert "started without replSetName" in manage(fresh[0], members=[*names, alone[0].address])["msg"]
-        assert "does not answer" in manage(fresh[0], members=[*names, "127.0.0.1:20199"], login_timeout=1)["msg"]
+        assert "does not answer" in manage(fresh[0], members=[*names, NOBODY], login_timeout=1)["msg"]
         assert manage(other[0], replica_set="zz", members=addresses(other))["changed"]
         assert "belongs to the replica set zz" in manage(fresh[0], members=[*names, other[0].address])["msg"]
         with fresh[1].client() as client:

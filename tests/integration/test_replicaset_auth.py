@@ -15,9 +15,10 @@ from typing import Any
 
 import pymongo
 import pytest
-from harness import Mongod, run_module
+from integration import ports
+from integration.harness import Mongod, run_module
 
-PORT = 20160
+PORT = ports.first(__file__)
 CANARY = "canary-7f3a-password"
 
 

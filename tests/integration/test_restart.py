@@ -17,12 +17,13 @@ from typing import Any
 
 import pymongo
 import pytest
+from integration import ports
 from integration.harness import Mongod, run_module
 from integration.services import Unit, answers, stand_ins, until
 
 from lab.binaries import mongod_tree
 
-PORT = 20180
+PORT = ports.first(__file__)
 
 
 @pytest.fixture(scope="module")

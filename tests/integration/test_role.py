@@ -14,20 +14,21 @@ from typing import Any
 
 import pymongo
 import pytest
+from integration import ports
 from integration.harness import Mongod, mongods, one_sentence, run_module, unchanged
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.role_server import Roles, plan_roles
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.roles import Role
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 
-PORT = 21200
+PORT = ports.first(__file__)
 ADMIN = {"login_user": "root", "login_password": "r00t"}
 Client = pymongo.MongoClient[dict[str, Any]]
 
 ORDERS = {"resource": {"db": "shop", "collection": "orders"}, "actions": ["find", "insert"]}
 
 
-@pytest.fixture(scope="module", params=["5.0.4", "6.0.5", "6.0.27"])
+@pytest.fixture(scope="module", params=["5.0.4", pytest.param("6.0.5", marks=pytest.mark.long), "6.0.27"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
     """A replica set of one member."""
     home = tmp_path_factory.mktemp("role")

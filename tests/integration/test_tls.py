@@ -26,6 +26,7 @@ import pymongo
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from integration import ports
 from integration.harness import Mongod, run_module
 from integration.tls_site import BIN, Site, openssl, serials
 from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
@@ -34,7 +35,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import aut
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject
 
-PORT = 20200
+PORT = ports.first(__file__)
 CANARY = "canary-passphrase-4711"
 
 

@@ -18,7 +18,8 @@ from integration.tls_site import Site
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import pem
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject
-from ansible_collections.stronghold.mongodb.plugins.module_utils._program.renewal import Renewal
+from ansible_collections.stronghold.mongodb.plugins.module_utils._watch.renewal import Renewal
+from ansible_collections.stronghold.mongodb.plugins.module_utils._watch.settings import CertificateSettings, WatchedCertificate
 from lab.certificates import issue
 
 KINDS = ("member", "client", "issuer")
@@ -43,8 +44,8 @@ def age(site: Site, folder: str = "authority") -> None:
 def renew(site: Site) -> list[str]:
     """What the timer does."""
     told: list[str] = []
-    certificates = [{"path": str(site.tls / f"{kind}.pem"), "kind": kind, "names": [], "days": 30} for kind in KINDS]
-    renewal = Renewal({"certificates": certificates, "ca_file": str(site.tls / "ca.pem"), "renew_before": "third"}, told.append)
+    certificates = tuple(WatchedCertificate(str(site.tls / f"{kind}.pem"), kind, days=30) for kind in KINDS)
+    renewal = Renewal(CertificateSettings(str(site.tls / "ca.pem"), certificates), certificates[-1], told.append)
     assert renewal.certificates() == []
     return [line.partition(":")[0] for line in told]
 

@@ -22,6 +22,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from integration import ports
 from integration.harness import Mongod, run_module
 from integration.tls_site import Site
 from pymongo.errors import ServerSelectionTimeoutError
@@ -33,7 +34,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile im
 from lab.certificates import issue
 from lab.mongosh import mongosh
 
-PORT = 20260
+PORT = ports.first(__file__)
 DAY = timedelta(days=1)
 CLIENT = Wanted(Path("/unused"), "client", Subject("reports", "orders", "clients"), days=30)
 

@@ -122,7 +122,7 @@ def test_two_levels_with_limits_and_revocation(cluster: Cluster) -> None:
     outside = cluster.run(**declared, mongodb_tls_extra_names=["elsewhere.example"])
     assert "orders issuing authority,O=orders may not issue for elsewhere.example" in outside
     assert {path: data for path, data in cluster.files().items() if "pending" not in path} == before
-    refused = cluster.run("replace", **declared, __mongodb_tls_phase="trust_both")
+    refused = cluster.run("replace", **declared, mongodb_tls_replace_phase="trust_both")
     assert (
         "orders: could not accept the declaration because an authority with an intermediate is not replaced while servers look at"
         " revocation lists, so set mongodb_tls_revocation: false until it is; nothing was changed." in refused
@@ -140,7 +140,7 @@ def test_an_intermediate_comes_with_the_next_authority(cluster: Cluster) -> None
     cas: list[Path] = []
     members = [cluster.home / "db-a" / "member.pem"]
     for phase in ("trust_both", "reissue", "trust_new"):
-        cluster.good("replace", **wanted, __mongodb_tls_phase=phase)
+        cluster.good("replace", **wanted, mongodb_tls_replace_phase=phase)
         for kind, kept in (("ca", cas), ("member", members)):
             copy = cluster.home / f"{kind}-{phase}.pem"
             copy.write_bytes((cluster.home / "db-a" / f"{kind}.pem").read_bytes())
@@ -157,7 +157,7 @@ def test_an_intermediate_comes_with_the_next_authority(cluster: Cluster) -> None
 def test_killed_between_its_two_moves_the_next_run_finishes(cluster: Cluster) -> None:
     """A mv that ends Ansible instead of its second move."""
     cluster.run()
-    cluster.run("replace", __mongodb_tls_phase="trust_both")
+    cluster.run("replace", mongodb_tls_replace_phase="trust_both")
     old, new = ((cluster.secrets / name / "ca.pem").read_bytes() for name in ("authority", "authority-next"))
     programs, victim = cluster.home / "programs", cluster.home / "victim"
     programs.mkdir()
@@ -178,7 +178,7 @@ def test_killed_between_its_two_moves_the_next_run_finishes(cluster: Cluster) ->
     # Until it is finished, the new authority is the one that counts, where it is.
     cluster.good(mongodb_tls_extra_names=["further"])
     assert not cluster.secrets.joinpath("authority").exists()
-    assert set(counts(cluster.run("replace", __mongodb_tls_phase="trust_both"))) == {"0"}
+    assert set(counts(cluster.run("replace", mongodb_tls_replace_phase="trust_both"))) == {"0"}
     cluster.good("replaced")
     assert (cluster.secrets / "authority" / "ca.pem").read_bytes() == new
     assert (former / "ca.pem").read_bytes() == old

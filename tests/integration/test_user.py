@@ -17,17 +17,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from integration import ports
 from integration.harness import one_sentence, unchanged
-from integration.sites import KINDS, ROOT, Site, declared, login, manage, served
+from integration.sites import KINDS, ROOT, Site, declared, login, manage, served, some
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.bulk import plan_users
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import Accounts
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import User
 
-PORT = 21000
+PORT = ports.first(__file__)
 
 
-@pytest.fixture(scope="module", params=KINDS, ids=str)
+@pytest.fixture(scope="module", params=some(*KINDS))
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, certificates: Path) -> Iterator[Site]:
     with served(tmp_path_factory.mktemp("user"), request.param, certificates, PORT) as running:
         yield running
@@ -35,7 +37,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 # For what neither TLS nor a set can change: one server of each version.
 on_plain_servers = pytest.mark.parametrize(
-    "site", [kind for kind in KINDS if not kind.tls and not kind.replica_set], indirect=True, ids=str
+    "site", some(*(kind for kind in KINDS if not kind.tls and not kind.replica_set)), indirect=True
 )
 
 
@@ -143,24 +145,24 @@ def test_each_printable_character_counts(site: Site) -> None:
 
 
 def test_roles_in_any_number_order_and_database(site: Site) -> None:
-    fifty = [("read", f"db{index}") for index in range(50)]
+    fifty = [Key(f"db{index}", "read") for index in range(50)]
 
-    def change(*roles: tuple[str, str]) -> list[str]:
+    def change(*roles: Key) -> list[str]:
         return manage(site, [User("fifty", "shop", "x", frozenset(roles))]).applied
 
     assert change() == ["create user fifty@shop"]
     assert change(*fifty) == ["update user fifty@shop: roles"]
     assert change(*fifty[::-1]) == []
-    assert change(*fifty[1:], ("root", "admin")) == ["update user fifty@shop: roles"]
+    assert change(*fifty[1:], Key("admin", "root")) == ["update user fifty@shop: roles"]
     assert change() == ["update user fifty@shop: roles"]
 
 
 def test_a_user_with_a_certificate(site: Site) -> None:
     name = "CN=app,O=Example"
-    assert manage(site, [User(name, "$external", roles=frozenset({("read", "shop")}))]).applied == [
+    assert manage(site, [User(name, "$external", roles=frozenset({Key("shop", "read")}))]).applied == [
         f"create user {name}@$external"
     ]
-    assert manage(site, [User(name, "$external", roles=frozenset({("read", "shop")}))]).changes == []
+    assert manage(site, [User(name, "$external", roles=frozenset({Key("shop", "read")}))]).changes == []
     assert manage(site, [User(name, "$external", roles=frozenset())]).applied == [f"update user {name}@$external: roles"]
     with_password = manage(site, [User(name, "$external", "x")])
     assert "leave the password out" in str(with_password.failures[f"user {name}@$external"])

@@ -15,6 +15,7 @@ from typing import Any
 
 import pymongo
 import pytest
+from integration import ports
 from integration.harness import Mongod, mongods, run_module
 from pymongo import monitoring
 from pymongo.errors import OperationFailure
@@ -23,12 +24,12 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.direc
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.overview import Wanted, user_entries
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 
-PORT = 21220
+PORT = ports.first(__file__)
 ADMIN = {"login_user": "root", "login_password": "r00t"}
 Client = pymongo.MongoClient[dict[str, Any]]
 
 
-@pytest.fixture(scope="module", params=["5.0.4", "6.0.5", "6.0.27"])
+@pytest.fixture(scope="module", params=["5.0.4", pytest.param("6.0.5", marks=pytest.mark.long), "6.0.27"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
     with mongods(tmp_path_factory.mktemp("info"), 1, request.param, "--auth", port=PORT) as (mongod,):
         with mongod.client() as client:

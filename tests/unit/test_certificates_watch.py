@@ -14,7 +14,12 @@ import pytest
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import metrics
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._program import certificates
+from ansible_collections.stronghold.mongodb.plugins.module_utils._watch import certificates
+from ansible_collections.stronghold.mongodb.plugins.module_utils._watch.settings import (
+    WatchedCertificate,
+    WatchedServer,
+    accepted,
+)
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=timezone.utc)
 PATH = "/etc/stronghold/tls/member.pem"
@@ -40,10 +45,13 @@ def sentence(subject: certificates.Subject) -> str:
 
 
 def test_settings_are_completed() -> None:
-    found = certificates.accepted(GOOD, "db-a")
-    assert found["certificates"] == [{"path": PATH, "kind": "member", "names": (), "days": 365}]
-    assert found["servers"] == [{"host": "localhost", "port": 27017, "path": PATH, "certificate_key_file": None, "record": None}]
-    assert (found["renew_before"], found["timeout"], found["crl_file"], found["metrics_file"]) == ("third", 10, None, None)
+    found = accepted(GOOD)
+    assert found.certificates == (WatchedCertificate(PATH, "member", (), 365),)
+    assert found.servers == (WatchedServer("localhost", PATH, 27017, None, None),)
+    assert (found.renew_before, found.timeout, found.crl_file, found.metrics_file) == ("third", 10, None, None)
+    assert found.issuer() is None
+    issuer = {"path": "/issuer.pem", "kind": "issuer"}
+    assert accepted({**GOOD, "certificates": [{"path": PATH}, issuer]}).issuer() == WatchedCertificate(**issuer)
 
 
 @pytest.mark.parametrize(
@@ -53,17 +61,20 @@ def test_settings_are_completed() -> None:
         ({"certificates": [{}], "servers": []}, "a certificate has no path"),
         ({"certificates": [{"path": PATH}, *({"path": f"/{n}.pem", "kind": "issuer"} for n in "ab")]}, "more than one issuer"),
         ({"servers": [{"path": PATH}]}, "a server has no host"),
+        ({"servers": {"path": PATH}}, "servers is no list"),
+        ({"certificates": [PATH]}, "a certificate is not an object"),
+        ({"certificates": [{"path": PATH, "size": 1}]}, "a certificate knows no size"),
         ({"servers": [{"host": "localhost", "path": "/other.pem"}]}, "the path of a server is that of no certificate"),
     ],
 )
 def test_settings_that_cannot_be_used_are_refused(change: dict[str, Any], told: str) -> None:
     with pytest.raises(StrongholdError, match=told):
-        certificates.accepted({**GOOD, **change}, "db-a")
+        accepted({**GOOD, **change})
 
 
 def test_settings_that_are_missing_are_named() -> None:
-    with pytest.raises(StrongholdError, match="ca_file is missing; certificates is missing"):
-        certificates.accepted({}, "db-a")
+    with pytest.raises(StrongholdError, match="it has no ca_file; it has no certificates"):
+        accepted({})
 
 
 def test_a_good_certificate_is_a_line_and_no_failure() -> None:
@@ -175,3 +186,43 @@ def test_a_family_without_samples_is_left_out_and_the_file_is_readable_by_all(tm
     assert (tmp_path / "x.prom").read_text() == full.text()
     assert (tmp_path / "x.prom").stat().st_mode & 0o777 == 0o644
     assert [path.name for path in tmp_path.iterdir()] == ["x.prom"]
+
+
+@pytest.mark.parametrize(("age", "others_turn"), [(0, True), (3599, True), (3600, False), (3601, False)])
+def test_a_server_has_an_hour_to_take_up_its_file(age: float, others_turn: bool) -> None:
+    notes, problems = certificates.compared(served(matches_file=False), age)
+    assert (bool(notes), bool(problems)) == (others_turn, not others_turn)
+
+
+def test_a_server_that_presents_something_old_may_be_refused_as_well() -> None:
+    both = served(matches_file=False, **REFUSED)
+    refused = "clients refuse localhost:27017 (certificate has expired)"
+    other = "localhost:27017 still presents serial 0B"
+    assert certificates.compared(both, 0) == ([other], [refused])
+    assert certificates.compared(both, 3600) == ([], [other, refused])
+
+
+@pytest.mark.parametrize(("near", "days", "told"), [(True, 0, True), (True, 1, True), (True, -1, False), (False, 1, False)])
+def test_an_end_that_is_near_needs_somebody_and_one_that_has_come_is_a_problem(near: bool, days: int, told: bool) -> None:
+    assert bool(sentence(certificates.of_certificate(certificate(near_end=near, days_left=days)))) is told
+
+
+@pytest.mark.parametrize(("days", "over"), [(-1, True), (0, False)])
+def test_an_authority_is_over_after_its_last_day(days: int, over: bool) -> None:
+    found = certificates.of_authority(certificate(days_left=days), "/ca.pem")
+    assert found.problems == (["it expired on 2026-12-25T12:00:00Z"] if over else [])
+
+
+def test_settings_are_refused_for_each_server_and_each_certificate() -> None:
+    other = {"path": "/tls/client.pem", "kind": "client"}
+    issuer = {"path": "/tls/issuer.pem", "kind": "issuer"}
+    good = {**GOOD, "certificates": [{"path": PATH}, other, issuer]}
+    assert len(accepted(good).certificates) == 3
+    server = {"host": "localhost", "path": PATH}
+    for change, told in (
+        ({"certificates": [{"path": PATH}, {"kind": "client"}]}, "a certificate has no path"),
+        ({"servers": [server, {"path": PATH}]}, "a server has no host"),
+        ({"servers": [server, {"host": "localhost"}]}, "a server has no path"),
+    ):
+        with pytest.raises(StrongholdError, match=told):
+            accepted({**good, **change})

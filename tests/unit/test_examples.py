@@ -19,7 +19,7 @@ import yaml
 from programs import ROOT, ansible
 
 from ansible_collections.stronghold.mongodb.plugins.filter.topology import topology
-from ansible_collections.stronghold.mongodb.plugins.module_utils._program import certificates
+from ansible_collections.stronghold.mongodb.plugins.module_utils._watch import certificates
 
 PREFIX = "stronghold.mongodb."
 TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.expiry import due
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.sessions import data_members, uid_of
 
 NOW = datetime(2030, 6, 1, 12, 0, tzinfo=timezone.utc)
@@ -66,7 +67,7 @@ def test_nobody_writes_lines_of_his_own_into_the_journal() -> None:
 
 def test_the_digest_of_a_user_is_the_one_that_servers_put_into_sessions() -> None:
     """Seen in lsid.uid of $listLocalSessions on 5.0.4 and 6.0.27."""
-    assert uid_of(("admin", "root")).hex() == "6399ab0dac62f20bfc466753b10fb58fb7e692bec952c69b84d997021794d1f8"
+    assert uid_of(Key("admin", "root")).hex() == "6399ab0dac62f20bfc466753b10fb58fb7e692bec952c69b84d997021794d1f8"
 
 
 def test_hidden_members_hold_data_and_arbiters_do_not() -> None:

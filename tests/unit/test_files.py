@@ -48,11 +48,6 @@ def test_a_link_in_the_place_of_the_temporary_file_is_not_followed(tmp_path: Pat
     assert (victim.read_bytes(), (tmp_path / "secret").read_bytes()) == (b"untouched", b"x")
 
 
-def test_folders_are_made_for_the_owner_alone(tmp_path: Path, no_umask: None) -> None:
-    files.make_private(tmp_path / "a" / "b")
-    assert [files.mode(tmp_path / name) for name in ("a", "a/b")] == [0o700, 0o700]
-
-
 def test_only_regular_files_are_read(tmp_path: Path) -> None:
     assert files.read(tmp_path / "missing") is None
     with pytest.raises(ValueError, match="not a regular file"):

@@ -20,7 +20,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grant
     public,
     with_terms,
 )
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.moments import moment
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.moments import parse
 
 NOON = datetime(2030, 6, 1, 12, tzinfo=timezone.utc)
 MORNING = NOON - timedelta(hours=4)
@@ -93,8 +93,8 @@ def test_the_rest_of_the_custom_data_is_the_users() -> None:
     ],
 )
 def test_times_are_in_utc_and_milliseconds(text: str) -> None:
-    assert moment(text) == NOON
-    assert moment(text).utcoffset() == timedelta(0)
+    assert parse(text) == NOON
+    assert parse(text).utcoffset() == timedelta(0)
 
 
 @pytest.mark.parametrize(
@@ -103,4 +103,18 @@ def test_times_are_in_utc_and_milliseconds(text: str) -> None:
 )
 def test_other_times_are_refused(text: str, told: str) -> None:
     with pytest.raises(ValueError, match=told):
-        moment(text)
+        parse(text)
+
+
+def test_a_grant_without_the_rest_of_its_fields_is_still_one() -> None:
+    """Written by others, or by hand: it ends all the same."""
+    for at in ({}, {"granted_at": "yesterday"}):
+        found = grant_of({"stronghold": {"valid_until": NOON, **at}})
+        assert found == Grant(NOON, "", "", datetime(1970, 1, 1, tzinfo=timezone.utc))
+
+
+def test_a_first_grant_and_none_at_all() -> None:
+    assert grant_of({"stronghold": with_terms({}, TERMS, MORNING)}) == Grant(NOON, "ann", "ticket 7", MORNING)
+    assert with_terms({}, None, NOON) == {}
+    assert with_terms({"stronghold": "odd"}, None, NOON) == {}
+    assert with_terms(STORED, None, NOON) == {}

@@ -174,6 +174,90 @@ def test_limits_are_exact() -> None:
     assert decide({"cluster_auth": "x509", "has_data": True})["errors"] == []
 
 
+NO_AVX: dict[str, Any] = {"cpu": {"avx": False, "atomics": False}}
+
+
+@pytest.mark.parametrize(
+    ("version", "machine", "refused"),
+    [
+        ("4.4.29", "x86_64", False),
+        ("5.0", "x86_64", True),
+        ("5.0.4", "x86_64", True),
+        ("10.0", "x86_64", True),
+        ("4.4.29", "aarch64", False),
+        ("5.0", "aarch64", True),
+    ],
+)
+def test_processors_matter_from_five_on(version: str, machine: str, refused: bool) -> None:
+    assert [
+        f"MongoDB {version} needs a processor" in text for text in decide(NO_AVX, version=version, machine=machine)["errors"]
+    ] == ([True] if refused else [])
+    assert decide({"cpu": {"avx": True, "atomics": True}}, version=version, machine=machine)["errors"] == []
+
+
+def test_each_machine_needs_its_own_of_the_two() -> None:
+    assert "ARMv8.2-A" in decide({"cpu": {"avx": True, "atomics": False}}, machine="aarch64")["errors"][0]
+    assert "AVX" in decide({"cpu": {"avx": False, "atomics": True}})["errors"][0]
+    assert decide({"cpu": {"avx": False, "atomics": True}}, machine="aarch64")["errors"] == []
+
+
+@pytest.mark.parametrize(
+    ("version", "kernel", "refused"),
+    [
+        ("8.0", "6.19.0", True),
+        ("8.2.1", "6.19-rc1", True),
+        ("8.0", "7.0.1", True),
+        ("8.0", "6.18.99", False),
+        ("8.0", "5.20.1", False),
+        ("7.3", "6.19.0", False),
+        ("8.0", "unreadable", False),
+    ],
+)
+def test_kernels_matter_from_eight_on(version: str, kernel: str, refused: bool) -> None:
+    assert any("SERVER-121912" in text for text in decide(version=version, kernel=kernel)["errors"]) is refused
+
+
+def test_huge_pages_are_on_from_eight_on() -> None:
+    assert decide(version="7.3")["thp"]["values"][THP_ENABLED] == "never"
+    assert "vm.overcommit_memory" not in decide(version="7.3")["sysctl"]["values"]
+    assert decide(version="10.0")["thp"]["values"][THP_ENABLED] == "always"
+
+
+@pytest.mark.parametrize(("free", "lacks"), [(2047, True), (2048, False), (2049, False)])
+def test_enough_space_is_enough(free: int, lacks: bool) -> None:
+    mount = {"mount": {**SURVEY["mount"], "free_mb": free}}
+    assert bool(decide(mount)["errors"]) is lacks
+    with_data = decide({**mount, "has_data": True})
+    assert (with_data["errors"], bool(with_data["findings"])) == ([], lacks)
+
+
+@pytest.mark.parametrize(("sectors", "good"), [(7, False), (8, True), (32, True), (33, False)])
+def test_read_ahead_has_a_range(sectors: int, good: bool) -> None:
+    assert (decide({"mount": {**SURVEY["mount"], "read_ahead_sectors": sectors}})["findings"] == []) is good
+
+
+@pytest.mark.parametrize(
+    ("python", "good"), [("3.8.20", False), ("3.9.0", True), ("3.10.1", True), ("4.0", True), ("2.7.18", False)]
+)
+def test_pythons_are_numbers(python: str, good: bool) -> None:
+    assert (problems({**PLATFORM, "python": python}) == []) is good
+
+
+def test_an_account_is_refused_for_its_number_alone() -> None:
+    user = {"shell": "/sbin/nologin", "group": "mongodb"}
+    assert decide({"user": {**user, "uid": 1}})["errors"] == []
+    assert decide({"user": None})["errors"] == []
+
+
+def test_a_member_of_the_right_set_is_one() -> None:
+    assert decide({"set_name": "orders"})["errors"] == []
+
+
+def test_all_that_is_in_the_way_is_told_at_once() -> None:
+    survey: dict[str, Any] = {"cluster_auth": "keyFile", "tls_mode": "allowTLS", "has_data": True, "set_name": "ledger"}
+    assert len(decide({**survey, **NO_AVX})["errors"]) == 4
+
+
 def test_a_member_whose_disk_is_full_does_not_stop_the_run() -> None:
     result = decide({"has_data": True}, min_free_mb=9001)
     assert result["errors"] == []
@@ -220,6 +304,42 @@ def test_a_minimum_is_raised_and_never_lowered() -> None:
     assert (raised_since["values"]["vm.max_map_count"], raised_since["apply"]) == (262144, False)
 
 
+@pytest.mark.parametrize(
+    ("value", "in_file", "values", "apply"),
+    [
+        ("131059", False, {"vm.max_map_count": 131060}, True),
+        ("131060", False, {}, False),
+        ("131061", False, {}, False),
+        ("131059", True, {"vm.max_map_count": 131060}, True),
+        ("131060", True, {"vm.max_map_count": 131060}, False),
+        ("131061", True, {"vm.max_map_count": 131061}, False),
+    ],
+)
+def test_a_minimum_that_is_met_is_met(value: str, in_file: bool, values: dict[str, int], apply: bool) -> None:
+    """What the file names stays in it, with the value that runs."""
+    text = "vm.max_map_count = 131060\n" if in_file else ""
+    found = sysctl("vm.max_map_count", value, sysctl_file=text)["sysctl"]
+    assert found == {"values": {**values, "vm.swappiness": 1}, "apply": apply}
+
+
+@pytest.mark.parametrize(("value", "lacks"), [("131059", True), ("131060", False), ("131061", False)])
+def test_a_minimum_that_cannot_be_set_matters_where_it_is_not_met(value: str, lacks: bool) -> None:
+    assert bool(sysctl("vm.max_map_count", value, writable=False)["findings"]) is lacks
+
+
+def test_one_value_that_is_right_does_not_hide_one_that_is_not() -> None:
+    for name, value in (("vm.max_map_count", "1"), ("vm.swappiness", "60")):
+        assert sysctl(name, value)["sysctl"]["apply"] is True
+
+
+def test_what_is_missing_in_this_kernel_is_told_with_what_is_wanted() -> None:
+    found = decide({"sysctls": {}})
+    assert found["sysctl"] == {"values": {}, "apply": False}
+    assert found["findings"] == [
+        "this kernel does not let these be set: vm.max_map_count (is missing, wants 131060), vm.swappiness (is missing, wants 1)"
+    ]
+
+
 def test_an_exact_value_is_lowered_too() -> None:
     assert sysctl("vm.swappiness", "60")["sysctl"]["apply"] is True
     assert sysctl("vm.swappiness", "0")["sysctl"] == {"values": {"vm.max_map_count": 131060, "vm.swappiness": 1}, "apply": True}
@@ -239,6 +359,7 @@ def test_what_cannot_be_set_and_is_right_is_no_finding() -> None:
 
 def test_numa() -> None:
     assert decide({"numa_nodes": 2})["sysctl"]["values"]["vm.zone_reclaim_mode"] == 0
+    assert decide({"numa_nodes": 3})["sysctl"]["values"]["vm.zone_reclaim_mode"] == 0
     assert "vm.zone_reclaim_mode" not in decide()["sysctl"]["values"]
 
 
@@ -263,6 +384,14 @@ def test_read_only_huge_pages_are_reported_and_never_changed() -> None:
     assert wrong["findings"] == ["transparent huge pages cannot be set here: enabled (is always, wants never)"]
 
 
+def test_one_setting_that_is_read_only_leaves_the_others_to_be_set() -> None:
+    mixed = {**SURVEY["thp"], "enabled": kernel("never", writable=False), "defrag": kernel("madvise")}
+    assert decide({"thp": mixed})["thp"] == {"values": {THP_DEFRAG: "never"}, "apply": True}
+    assert decide({"thp": {**mixed, "defrag": kernel("never")}})["thp"] == {"values": {THP_DEFRAG: "never"}, "apply": False}
+    differs = {**SURVEY["thp"], "defrag": kernel("madvise")}
+    assert decide({"thp": differs})["thp"]["apply"] is True, "one of the two"
+
+
 def test_a_kernel_without_huge_pages() -> None:
     none = dict.fromkeys(SURVEY["thp"])
     assert decide({"thp": none}, thp_unit_enabled=False)["thp"] == {"values": {}, "apply": False}
@@ -274,6 +403,11 @@ def test_the_clock() -> None:
     rhel = decide(nobody, os_family="RedHat", time_package="chrony")
     assert (rhel["time_unit"], rhel["packages"]) == ("chronyd", ["chrony"])
     assert decide(nobody, time_package="chrony")["time_unit"] == "chrony"
+    assert decide(nobody, os_family="RedHat", time_package="ntpsec")["time_unit"] == "ntpsec"
+    assert decide(manage_time=False)["errors"] == []
+    contained = decide({"container": True, "clock_synchronised": False})
+    assert contained["findings"] == ["the clock of the machine that carries this container is not synchronised"]
+    assert decide({"clock_synchronised": False})["findings"] == ["the clock is not synchronised"]
     inside = decide({"container": True, "time_services": []}, manage_time=False)
     assert (inside["time_unit"], inside["packages"], inside["errors"]) == ("", [], [])
 
@@ -286,6 +420,7 @@ def test_the_clock() -> None:
         ({"user": {"uid": 5, "shell": "/bin/bash", "group": "mongodb"}}, {"exists": True}),
         ({"user": {"uid": 5, "shell": "/bin/false", "group": "nogroup"}}, {"exists": True}),
         ({"user": {"uid": 5, "shell": "/bin/false", "group": "mongodb"}}, None),
+        ({"user": {"uid": 5, "shell": "/bin/false", "group": "mongodb"}, "group": False}, {"exists": True}),
     ],
 )
 def test_the_account(survey: dict[str, Any], account: dict[str, bool] | None) -> None:
@@ -298,6 +433,7 @@ def test_the_account(survey: dict[str, Any], account: dict[str, bool] | None) ->
         ({"private": True, "distributions": None}, [], {"create": True, "install": True}),
         ({"private": False, "distributions": {}}, [], {"create": True, "install": True}),
         ({"private": True, "distributions": {}}, ["pymongo"], {"create": False, "install": True}),
+        ({"private": True, "distributions": {}}, [], {"create": False, "install": False}),
     ],
 )
 def test_the_environment(venv: dict[str, Any], lacking: list[str], expected: dict[str, bool]) -> None:

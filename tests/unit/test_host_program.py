@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -15,21 +17,48 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from programs import TREE
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program import bundle, program
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program.command import Command
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program.registry import COMMANDS
 
 CANARY = "canary-7f3a-password"
 
 
-def contents(data: bytes) -> dict[str, str]:
+def contents(data: bytes, ending: str = ".py") -> dict[str, str]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return {name: archive.read(name).decode() for name in archive.namelist()}
+        return {name: archive.read(name).decode("latin-1") for name in archive.namelist() if name.endswith(ending)}
 
 
-def test_equal_sources_make_equal_bytes() -> None:
-    assert bundle.build("/opt/python") == bundle.build("/opt/python")
-    assert bundle.build("/opt/python") != bundle.build("/opt/other")
+def test_equal_sources_have_an_equal_digest_whatever_python_asks() -> None:
+    ask = f"from {bundle.__name__} import digest; print(digest())"
+    tree = {"PYTHONPATH": str(TREE), "PYTHONHASHSEED": "1"}
+    told = subprocess.check_output([sys.executable, "-OO", "-c", ask], text=True, env={**os.environ, **tree}).strip()
+    assert told == bundle.digest()
+
+
+@pytest.mark.parametrize("name", [bundle.ENTRY, f"{bundle.UTILS}._base.errors", bundle.__name__])
+def test_another_source_has_another_digest(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    before, read = bundle.digest(), bundle._source
+    monkeypatch.setattr(bundle, "_source", lambda asked: read(asked) + ("\n" if asked == name else ""))
+    assert bundle.digest() != before
+
+
+def test_it_runs_its_bytecode_and_another_python_its_sources(tmp_path: Path) -> None:
+    file = tmp_path / "stronghold"
+    file.write_bytes(bundle.build(sys.executable))
+    entry = f"{bundle.ENTRY.replace('.', '/')}.py"
+    assert set(contents(file.read_bytes(), ".pyc")) == {f"{name}c" for name in contents(file.read_bytes())}
+    show = f"from {bundle.ENTRY} import main; print(main.__code__.co_filename)"
+    words = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(file)!r}); {show}"]
+    assert subprocess.check_output(words, text=True).strip() == entry  # as compiled by ``build``
+    file.write_bytes(file.read_bytes().replace(importlib.util.MAGIC_NUMBER, b"\0\0\r\n"))
+    assert subprocess.check_output(words, text=True).strip() == f"{file}/{entry}"
+    assert subprocess.run([sys.executable, "-I", file, "--help"], capture_output=True, check=True).stdout.startswith(
+        b"usage: stronghold"
+    )
 
 
 def test_it_begins_with_its_interpreter_alone_with_its_own_libraries() -> None:
@@ -48,6 +77,7 @@ def test_it_holds_the_sources_that_it_needs_as_they_are_and_no_others() -> None:
         "_base/errors.py",
     } <= held
     assert {"_program/allowlist.py", "_allowlist/plan.py", "_allowlist/netlink.py"} <= held
+    assert {"_watch/certificates.py", "_watch/renewal.py"} <= held
     assert not held & {"_base/file_plan.py", "_base/module.py", "_program/bundle.py", "_accounts/users.py"}
     root = Path(bundle.__file__).parents[1]
     assert [name for name in held if files[f"{utils}/{name}"] != (root / name).read_text()] == []
@@ -74,7 +104,7 @@ def command(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         behaviour.append(settings)
         return behaviour[0](tell)
 
-    monkeypatch.setattr(program, "COMMANDS", {"expiry": lambda: run})
+    monkeypatch.setattr(program, "COMMANDS", {"expiry": Command("expiry", run, lambda found: found)})
     return behaviour
 
 
@@ -132,9 +162,43 @@ def test_settings_that_are_missing_are_one_sentence(capfd: pytest.CaptureFixture
     assert "could not read /nonexistent" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_a_door_alone_loads_no_library(tmp_path: Path, name: str) -> None:
+    assert (
+        loaded(tmp_path, f"from {bundle.UTILS}._program.registry import COMMANDS; COMMANDS[{name!r}].require_libraries()") == []
+    )
+
+
 def test_what_runs_twice_a_minute_loads_nothing_that_it_does_not_need(tmp_path: Path) -> None:
+    """Run up to where it would begin: the one at its lock, the other at a port where nothing listens."""
+    at_its_lock = f"import {bundle.UTILS}._allowlist.store as store; del store.alone"
+    assert loaded(tmp_path, f"{at_its_lock}; {run_by_itself('allowlist', {})}") == []
+    login = {"host": "127.0.0.1", "port": 1, "timeout": 1, "tls": False}
+    assert loaded(tmp_path, run_by_itself("expiry", {"login": login})) == ["pymongo"]
+
+
+def run_by_itself(command: str, settings: dict[str, Any]) -> str:
+    return f"import {bundle.ENTRY} as program; program._read = lambda _path: {settings!r}; program.main([{command!r}])"
+
+
+def loaded(tmp_path: Path, script: str) -> list[str]:
+    """Which of the libraries Python has loaded after a script in the program."""
     file = tmp_path / "stronghold"
     file.write_bytes(bundle.build(sys.executable))
-    load = f"import sys; sys.path.insert(0, {str(file)!r}); from {bundle.ENTRY} import COMMANDS; COMMANDS[{{!r}}]()"
-    script = f"{load.format('allowlist')}; print(sorted({{'pymongo', 'cryptography'}} & set(sys.modules)))"
-    assert subprocess.check_output([sys.executable, "-I", "-c", script], text=True).strip() == "[]"
+    show = "print(*sorted({'pymongo', 'cryptography'} & set(sys.modules)))"
+    words = f"import sys; sys.path.insert(0, {str(file)!r}); {script}; {show}"
+    return subprocess.check_output([sys.executable, "-I", "-c", words], text=True).split()
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_a_command_is_known_by_its_file(name: str) -> None:
+    assert COMMANDS[name].name == name
+    assert (Path(bundle.__file__).parent / f"{name}.py").exists()
+
+
+def test_a_library_that_is_missing_is_one_sentence() -> None:
+    command = Command("x", lambda _settings, _tell: [], lambda found: found, libraries=("NoSuchThing",))
+    with pytest.raises(
+        StrongholdError, match=r"could not run x because .* has no NoSuchThing; apply stronghold\.mongodb\.mongodb_host"
+    ):
+        command.require_libraries()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._host.install_plan import plan, source
+from ansible_collections.stronghold.mongodb.plugins.module_utils._host.install_plan import key_problem, plan, source
 from ansible_collections.stronghold.mongodb.plugins.module_utils._host.package_failure import sentence
 
 KEY = (Path(__file__).parent / "rendered" / "keys" / "one.asc").read_text()
@@ -109,6 +109,39 @@ def test_refused_sources(settings: dict[str, Any], words: str) -> None:
     assert "canary" not in text
 
 
+def test_what_only_the_vendor_lacks_is_at_a_mirror_or_in_a_suite() -> None:
+    assert origin(**MIRROR, release="13")["errors"] == []
+    assert origin(release="13", suite="bookworm/mongodb-org/7.0")["errors"] == []
+    assert origin(**MIRROR, machine="aarch64")["errors"] == []
+    assert origin(distribution="RedHat", release="9", machine="aarch64")["errors"] == []
+    assert origin(distribution="Ubuntu", release="24.04", machine="aarch64")["errors"] == []
+    assert origin(**{**MIRROR, "mirror": "https://mirror.example/a@b/"})["errors"] == [], "no password there"
+
+
+def test_files_are_named_after_the_series_and_where_each_family_looks() -> None:
+    debian, rhel = origin(), origin(distribution="RedHat", release="9")
+    assert (debian["key_path"], debian["path"]) == (
+        "/etc/apt/keyrings/mongodb-org-7.0.asc",
+        "/etc/apt/sources.list.d/mongodb-org-7.0.sources",
+    )
+    assert (rhel["key_path"], rhel["path"]) == (
+        "/etc/pki/rpm-gpg/RPM-GPG-KEY-mongodb-org-7.0",
+        "/etc/yum.repos.d/mongodb-org-7.0.repo",
+    )
+
+
+@pytest.mark.parametrize(("digits", "good"), [(39, False), (40, True), (41, False)])
+def test_a_fingerprint_is_forty_digits(digits: int, good: bool) -> None:
+    assert (origin(fingerprint="A" * digits)["errors"] == []) is good
+
+
+def test_a_key_is_trusted_by_its_fingerprint_and_alone() -> None:
+    assert key_problem(KEY, FINGERPRINT) == ""
+    assert "is 57CE" in key_problem(KEY, "A" * 40)
+    assert "and not" in key_problem(KEY, FINGERPRINT[:-1] + "7")
+    assert "no ASCII-armoured" in key_problem("", FINGERPRINT)
+
+
 def test_a_bare_host() -> None:
     assert decide({}) == {
         "errors": [],
@@ -158,6 +191,43 @@ def test_refused_changes_of_version(present: str, wanted: str, words: str) -> No
 def test_versions_are_numbers_and_not_texts() -> None:
     assert decide({"mongodb-org-server": installed("7.0.9")}, version="7.0.14")["specs"] == ["mongodb-org-server=7.0.14"]
     assert decide({"mongodb-org-server": installed("7.0.1")}, version="7.0.2")["specs"] == ["mongodb-org-server=7.0.2"]
+
+
+@pytest.mark.parametrize(
+    ("present", "wanted", "specs", "refused"),
+    [
+        ("7.0.14", "7.0.14", [], False),
+        ("7.0.14-1.el9", "7.0.14", [], False),
+        ("1:7.0.14", "7.0.14", [], False),
+        ("7.0.13", "7.0.14", ["mongodb-org-server=7.0.14"], False),
+        ("7.0.15", "7.0.14", [], True),
+        ("7.0.99", "7.0", [], False),
+        ("7.0.0", "7.0", [], False),
+        ("7.1.0", "7.0", [], True),
+        ("6.9.9", "7.0", [], True),
+        ("8.0.0", "8.2", [], True),
+        ("10.0.0", "9.0", [], True),
+        ("9.0.0", "10.0", [], True),
+    ],
+)
+def test_a_release_is_kept_within_its_series_and_never_lowered(
+    present: str, wanted: str, specs: list[str], refused: bool
+) -> None:
+    result = decide({"mongodb-org-server": installed(present)}, version=wanted)
+    assert (result["specs"], bool(result["errors"])) == (specs, refused)
+
+
+def test_one_package_that_is_refused_is_told_beside_what_the_others_need() -> None:
+    names = ["mongodb-org-server", "mongodb-org-tools", "mongodb-mongosh"]
+    result = decide({"mongodb-org-server": installed("8.0.1")}, packages=names)
+    assert (len(result["errors"]), result["specs"]) == (1, ["mongodb-org-tools=7.0.*", "mongodb-mongosh"])
+    assert result["hold"] == ["mongodb-org-server", "mongodb-org-tools"]
+
+
+def test_a_hold_is_put_back_where_one_of_several_lacks_it() -> None:
+    names = ["mongodb-org-server", "mongodb-org-tools"]
+    present = {"mongodb-org-server": installed("7.0.2"), "mongodb-org-tools": installed("7.0.2", held=False)}
+    assert decide(present, packages=names)["hold"] == ["mongodb-org-tools"]
 
 
 def test_half_installed_packages_are_finished() -> None:

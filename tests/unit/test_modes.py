@@ -89,3 +89,71 @@ def test_a_key_file_is_taken_up_by_a_restart_alone() -> None:
 def test_the_mode_of_something_else_is_no_mode() -> None:
     profile = "operationProfiling:\n  mode: {}\n"
     assert parameters(profile.format("allowTLS"), profile.format("preferTLS")) is None
+
+
+TLS = LADDERS["tls_mode"]
+
+
+@pytest.mark.parametrize(
+    ("present", "declared", "remedy"),
+    [
+        (None, "requireTLS", None),
+        ("requireTLS", "requireTLS", None),
+        ("preferTLS", "preferTLS", None),
+        ("preferTLS", "requireTLS", "run the playbook stronghold.mongodb.require_tls"),
+        ("allowTLS", "preferTLS", "take net.tls.mode out of mongodb_server_config and run the playbook"),
+        ("requireTLS", "preferTLS", "take net.tls.mode out of mongodb_server_config, since a set does not go back"),
+        ("requireTLS", "disabled", "take net.tls.mode out of mongodb_server_config, since a set does not go back"),
+        ("disabled", "requireTLS", "run the playbook stronghold.mongodb.require_tls"),
+    ],
+)
+def test_a_member_is_not_simply_given_another_mode(present: str | None, declared: str, remedy: str | None) -> None:
+    refusal = TLS.refusal(present, declared)
+    assert (refusal is None) is (remedy is None)
+    if refusal and remedy:
+        assert refusal[1].startswith(remedy)
+        assert f"its server has the TLS mode {present}, and {declared} is declared" in refusal[0]
+
+
+@pytest.mark.parametrize(
+    ("present", "step", "expected"),
+    [
+        ("allowTLS", "requireTLS", "requireTLS"),
+        ("requireTLS", "allowTLS", "requireTLS"),
+        ("preferTLS", "preferTLS", "preferTLS"),
+        (None, "allowTLS", "allowTLS"),
+        ("disabled", "allowTLS", "allowTLS"),
+        ("preferTLS", None, "preferTLS"),
+    ],
+)
+def test_the_later_of_two_steps(present: str | None, step: str | None, expected: str) -> None:
+    assert TLS.later(present, step) == expected
+
+
+def test_what_is_no_step_is_not_later_than_another() -> None:
+    with pytest.raises(ValueError, match="empty"):
+        TLS.later(None, "disabled")
+
+
+@pytest.mark.parametrize(("mode", "in_the_way"), [(None, True), ("allowTLS", True), ("preferTLS", False), ("requireTLS", False)])
+def test_members_know_each_other_by_certificates_where_they_show_them(mode: str | None, in_the_way: bool) -> None:
+    assert bool(problem("cluster_auth", {"cluster_auth": "keyFile", "tls_mode": mode}, "x509", "db-a")) is in_the_way
+    assert problem("tls_mode", {"cluster_auth": "keyFile", "tls_mode": "allowTLS"}, "requireTLS", "db-a") == ""
+
+
+def test_a_step_back_is_not_told_to_a_running_server() -> None:
+    for after, before in (("allowTLS", "preferTLS"), ("preferTLS", "requireTLS")):
+        assert parameters(CONFIG.format(before, "x509"), CONFIG.format(after, "x509")) is None
+    assert parameters(CONFIG.format("preferTLS", "sendX509"), CONFIG.format("requireTLS", "x509")) == {
+        "tlsMode": "requireTLS",
+        "clusterAuthMode": "x509",
+    }
+
+
+def test_options_are_told_by_their_whole_path() -> None:
+    assert parameters("net:\n  tls:\n    a: 1\n  mode: allowTLS\n", "net:\n  tls:\n    a: 1\n  mode: preferTLS\n") is None
+    assert parameters("net:\n  tls:\n    mode: allowTLS\n  port: 1\n", "net:\n  tls:\n    mode: preferTLS\n  port: 1\n") == {
+        "tlsMode": "preferTLS"
+    }
+    assert parameters("net.tls.mode: allowTLS\n", "net.tls.mode: preferTLS\n") == {"tlsMode": "preferTLS"}
+    assert parameters("a: 1\nb: 1\n", "b: 1\na: 1\n") is None

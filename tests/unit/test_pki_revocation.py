@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import authority, pem, revocation
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.library import currency, revoked_since
@@ -113,3 +114,78 @@ def test_a_list_is_read_as_it_was_written_and_no_other_text() -> None:
     ):
         with pytest.raises(pem.PemError, match=reason):
             pem.read_lists(text)
+
+
+def test_a_list_is_as_long_as_it_was_asked_to_be_and_begins_a_little_before() -> None:
+    item = revocation.sign_list(AUTHORITY, None, [], 10, NOW)
+    assert currency(item) == (NOW - timedelta(minutes=5), NOW + 10 * DAY)
+
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("at", "reason"),
+    [
+        (timedelta(minutes=-5) - SECOND, "is not valid before"),
+        (timedelta(minutes=-5), ""),
+        (10 * DAY - SECOND, ""),
+        (10 * DAY, "expired on"),
+    ],
+)
+def test_a_list_counts_from_its_first_moment_to_before_its_last(at: timedelta, reason: str) -> None:
+    item = revocation.sign_list(AUTHORITY, None, [], 10, NOW)
+    found = revocation.problems([item], [], [AUTHORITY.certificate], NOW + at)
+    assert len(found) == bool(reason)
+    assert reason in "".join(found)
+
+
+def test_a_list_of_one_of_several_authorities_of_one_name_is_told_by_its_signature() -> None:
+    twin = new_authority()
+    both = [twin.certificate, AUTHORITY.certificate]
+    item = revocation.sign_list(AUTHORITY, None, [], 10, NOW)
+    assert revocation.problems([item], [AUTHORITY.certificate], both, NOW) == []
+    missing = "there is no revocation list of CN=authority, and servers would refuse every certificate of it"
+    assert revocation.problems([item], both, both, NOW) == [missing]
+    lists = [item, revocation.sign_list(twin, None, [], 10, NOW)]
+    assert revocation.problems(lists, both, both, NOW) == []
+    assert not revocation.made_by(item, twin.certificate)
+    impostor = pem.Pair(twin.certificate, (), AUTHORITY.key)
+    assert not revocation.made_by(revocation.sign_list(impostor, None, [], 10, NOW), new_authority("other").certificate)
+
+
+def test_of_the_signature_alone_nobody_is_the_maker() -> None:
+    renamed = pem.Pair(new_authority("other").certificate, (), AUTHORITY.key)
+    assert not revocation.made_by(revocation.sign_list(renamed, None, [], 10, NOW), AUTHORITY.certificate)
+
+
+def test_numbers_go_on_after_a_list_without_one_and_revocations_are_never_taken_back() -> None:
+    first = revocation.sign_list(AUTHORITY, None, [7], 10, NOW)
+    third = revocation.sign_list(AUTHORITY, revocation.sign_list(AUTHORITY, first, [], 10, NOW), [7, 9], 10, NOW + DAY)
+    assert number(third) == 3
+    assert {entry.serial_number: revoked_since(entry) for entry in third} == {7: NOW, 9: NOW + DAY}
+    builder = x509.CertificateRevocationListBuilder(AUTHORITY.certificate.subject, NOW, NOW + DAY)
+    plain = builder.sign(AUTHORITY.key, hashes.SHA256())
+    assert number(revocation.sign_list(AUTHORITY, plain, [], 10, NOW)) == 1
+    assert revocation.forgotten([plain], [plain]) == revocation.older([plain], [plain]) == []
+
+
+def test_two_lists_of_one_issuer_are_taken_together() -> None:
+    seven, eight = (revocation.sign_list(AUTHORITY, None, [serial], 10, NOW) for serial in (7, 8))
+    both = revocation.sign_list(AUTHORITY, None, [7, 8], 10, NOW)
+    assert revocation.forgotten([both], [seven, eight]) == []
+    assert revocation.forgotten([seven, eight], [both]) == []
+    assert revocation.forgotten([seven, eight], [revocation.sign_list(AUTHORITY, None, [], 10, NOW)]) == [7, 8]
+
+
+def test_one_older_list_among_several_is_enough() -> None:
+    old, new = (revocation.sign_list(AUTHORITY, None, [], 10, NOW + days * DAY) for days in (0, 1))
+    other = revocation.sign_list(new_authority("other"), None, [], 10, NOW + 2 * DAY)
+    assert len(revocation.older([new, other], [old])) == 1
+    assert len(revocation.older([old, new], [old])) == 1
+    assert revocation.older([other], [old]) == []
+
+
+def test_a_list_is_shown_with_its_numbers() -> None:
+    item = revocation.sign_list(AUTHORITY, None, [255, 7], 10, NOW)
+    assert revocation.for_list([item]) == ["revocation list of CN=authority until 2026-05-11T12:00:00Z", "  07", "  FF"]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether a host needs a visit for a command that runs there by itself."""
+"""Whether a host needs a visit for what it runs by itself."""
 
 from __future__ import annotations
 
@@ -11,37 +11,65 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleFilterError
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
-from ansible_collections.stronghold.mongodb.plugins.module_utils._program.installed import differs, settings_text
+from ansible_collections.stronghold.mongodb.plugins.filter.program import _declared, program_differs
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program.installed import record_text
 
-LOGIN = Login(user="stronghold_expiry", password="secret")  # noqa: S106
-UNITS: dict[str, Any] = {"service": "[Service]\n", "timer": "[Timer]\n"}
-EXPIRY = {"command": "expiry", **UNITS}
+PYTHON = "/opt/stronghold/venv/bin/python"
+UNITS: dict[str, Any] = {"service": {"description": "Watch", "families": ["AF_UNIX"]}, "timer": {"calendar": "daily"}}
+LOGIN = {"login_user": "stronghold_expiry", "login_password": "secret"}
+EXPIRY = {"command": "expiry", "login": LOGIN, **UNITS}
 CERTIFICATES = {"command": "certificates", "settings": {"ca_file": "/ca.pem", "servers": [{"port": 27017}]}, **UNITS}
+ALLOWLIST = {"command": "allowlist", **UNITS}
+ALL = [ALLOWLIST, CERTIFICATES, EXPIRY]
 UNIT = "/etc/systemd/system/stronghold-certificates"
 
 
-def survey(options: dict[str, Any]) -> dict[str, Any]:
-    """Of a host that has the command."""
-    command = options["command"]
-    text = settings_text(command, options.get("settings", {}), LOGIN)
-    return {
-        "program": {"sha256": "digest", "mode": "0755", "uid": 0},
-        "units": {f"stronghold-{command}.timer": {"ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}},
-        "settings": {command: {"sha256": hashlib.sha256(text.encode()).hexdigest(), "mode": "0600", "uid": 0}},
-        "files": {
-            f"/etc/systemd/system/stronghold-{command}.{kind}": {"content": content, "mode": "0644", "uid": 0}
-            for kind, content in UNITS.items()
+def secret(text: str) -> dict[str, Any]:
+    return {"sha256": hashlib.sha256(text.encode()).hexdigest(), "mode": "0600", "uid": 0}
+
+
+def survey(*commands: dict[str, Any]) -> dict[str, Any]:
+    """Of a host that has the commands."""
+    found: dict[str, Any] = {
+        "program": {"sha256": "of the file", "mode": "0755", "uid": 0},
+        "units": {
+            f"stronghold-{name}.timer": {"ActiveState": "inactive", "UnitFileState": "", "NeedDaemonReload": "no"}
+            for name in NAMES
         },
+        "settings": {"program": secret(record_text(PYTHON, "digest", "of the file"))},
+        "files": {},
     }
+    for command in map(_declared, commands):
+        name = command.command.name
+        found["units"][f"stronghold-{name}.timer"] = {
+            "ActiveState": "active",
+            "UnitFileState": "enabled",
+            "NeedDaemonReload": "no",
+        }
+        found["settings"][name] = secret(command.settings)
+        for kind, content in (("service", command.service), ("timer", command.timer)):
+            path = f"/etc/systemd/system/stronghold-{name}.{kind}"
+            found["files"][path] = {"content": content, "mode": "0644", "uid": 0}
+    return found
 
 
-@pytest.mark.parametrize(
-    "options", [EXPIRY, CERTIFICATES, {"command": "allowlist", **UNITS}], ids=lambda options: options["command"]
-)
-def test_a_host_that_has_it_is_left_alone(options: dict[str, Any]) -> None:
-    assert differs(survey(options), "digest", options, LOGIN) is False
+NAMES = [str(command["command"]) for command in ALL]
+
+
+def differs(found: dict[str, Any], *commands: dict[str, Any]) -> bool:
+    return program_differs(found, commands, "digest", PYTHON)
+
+
+def absent(name: str) -> dict[str, Any]:
+    return {"command": name, "state": "absent"}
+
+
+@pytest.mark.parametrize("commands", [[], *([command] for command in ALL), ALL], ids=lambda found: str(len(found)))
+def test_a_host_that_has_it_is_left_alone(commands: list[dict[str, Any]]) -> None:
+    assert differs(survey(*commands), *commands) is False
+    assert differs(survey(*commands), *commands, *(absent(name) for name in NAMES if name not in str(commands))) is False
 
 
 @pytest.mark.parametrize(
@@ -50,6 +78,11 @@ def test_a_host_that_has_it_is_left_alone(options: dict[str, Any]) -> None:
         lambda survey: survey.update(program=None),
         lambda survey: survey["program"].update(sha256="other"),
         lambda survey: survey["program"].update(mode="0777"),
+        lambda survey: survey["program"].update(uid=1000),
+        lambda survey: survey["settings"].pop("program"),
+        lambda survey: survey["settings"].update(program=secret(record_text(PYTHON, "other", "of the file"))),
+        lambda survey: survey["settings"].update(program=secret(record_text("/usr/bin/python3", "digest", "of the file"))),
+        lambda survey: survey["settings"]["program"].update(uid=1000),
         lambda survey: survey["units"].clear(),
         lambda survey: survey["units"]["stronghold-certificates.timer"].update(ActiveState="inactive"),
         lambda survey: survey["units"]["stronghold-certificates.timer"].update(UnitFileState="disabled"),
@@ -63,17 +96,54 @@ def test_a_host_that_has_it_is_left_alone(options: dict[str, Any]) -> None:
     ],
 )
 def test_whatever_differs_is_seen(change: Callable[[dict[str, Any]], object]) -> None:
-    found = survey(CERTIFICATES)
+    found = survey(*ALL)
     change(found)
-    assert differs(found, "digest", CERTIFICATES, LOGIN) is True
+    assert differs(found, *ALL) is True
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        lambda survey: survey["units"]["stronghold-certificates.timer"].update(ActiveState="active"),
+        lambda survey: survey["units"]["stronghold-certificates.timer"].update(UnitFileState="enabled"),
+        lambda survey: survey["settings"].update(certificates=secret("{}")),
+        lambda survey: survey["files"].update({f"{UNIT}.service": {"content": "", "mode": "0644", "uid": 0}}),
+    ],
+)
+def test_whatever_is_left_of_an_unwanted_one_is_seen(left: Callable[[dict[str, Any]], object]) -> None:
+    found = survey(EXPIRY)
+    left(found)
+    assert differs(found, EXPIRY) is False
+    assert differs(found, EXPIRY, absent("certificates")) is True
+
+
+def test_the_program_does_not_matter_where_nothing_is_wanted() -> None:
+    found = survey()
+    found["program"] = None
+    assert differs(found, *map(absent, NAMES)) is False
 
 
 def test_other_settings_are_seen() -> None:
-    assert differs(survey(CERTIFICATES), "digest", {**CERTIFICATES, "settings": {"ca_file": "/other.pem"}}, LOGIN) is True
+    assert differs(survey(CERTIFICATES), {**CERTIFICATES, "settings": {"ca_file": "/other.pem"}}) is True
 
 
 def test_another_password_differs_where_the_command_logs_in_and_nowhere_else() -> None:
-    other = Login(user="stronghold_expiry", password="other")  # noqa: S106
-    assert differs(survey(EXPIRY), "digest", EXPIRY, other) is True
-    assert differs(survey(CERTIFICATES), "digest", CERTIFICATES, other) is False
-    assert "secret" not in settings_text("certificates", {}, LOGIN)
+    other = {**LOGIN, "login_password": "other"}
+    assert differs(survey(EXPIRY), {**EXPIRY, "login": other}) is True
+    assert differs(survey(CERTIFICATES), {**CERTIFICATES, "login": other}) is False
+    assert "secret" not in _declared({**CERTIFICATES, "login": LOGIN}).settings
+
+
+@pytest.mark.parametrize("broken", [{"command": "expiry"}, {**EXPIRY, "colour": "blue"}, {**EXPIRY, "timer": {}}])
+def test_what_the_module_would_refuse_is_refused(broken: dict[str, Any]) -> None:
+    with pytest.raises(AnsibleFilterError, match="program_differs: "):
+        differs(survey(EXPIRY), broken)
+
+
+def test_a_value_of_several_lines_is_refused() -> None:
+    service = {**UNITS["service"], "writes": ["/a\nExecStartPre=/bin/sh"]}
+    with pytest.raises(
+        AnsibleFilterError,
+        match=r"could not accept the units of the command expiry because service\.writes has more than one line",
+    ):
+        differs(survey(EXPIRY), {**EXPIRY, "service": service})

@@ -82,6 +82,14 @@ def test_the_record_is_read_as_sha256sum_writes_it() -> None:
         (shape("a", "b"), {B}, False),
         (shape("b", "c", {"host": "a", "votes": 0}), {C}, True),
         (shape("a", "b", {"host": "c", "votes": 0}), {C}, True),
+        (shape("a", "b", "c", "d"), set(), True),
+        (shape("a", "b", "c", "d"), {C}, False),
+        (shape("a", "b", "c", "d"), {A}, True),
+        (shape("a", "b", "c", "d", "e", "f"), {C}, True),
+        (shape("a", "b", "c", "d", "e", "f"), {B, C}, False),
+        (shape("a", "b", "c", "d", "e", "f", "g"), {B, C}, True),
+        (shape("a", "b", "c", {"host": "d", "arbiter_only": True}), {C}, False),
+        (shape({"host": "a", "votes": 0}, "b", "c"), {B, C}, True),
     ],
 )
 def test_a_voter_goes_down_only_while_the_others_are_a_majority(config: Config, down: set[str], allowed: bool) -> None:
@@ -92,6 +100,8 @@ def test_a_voter_goes_down_only_while_the_others_are_a_majority(config: Config, 
 
 def test_a_primary_hands_over_only_where_another_could_lead() -> None:
     assert availability.must_step_down(THREE, A)
+    assert availability.must_step_down(shape("a", "b", {"host": "c", "priority": 0}), A)
+    assert not availability.must_step_down(shape("a"), A)
     assert not availability.must_step_down(shape("a", {"host": "b", "priority": 0}, {"host": "c", "arbiter_only": True}), A)
 
 
@@ -111,3 +121,12 @@ def test_a_primary_hands_over_only_where_another_could_lead() -> None:
 def test_the_role_follows_from_the_answer(hello: dict[str, object], role: str, serves: bool) -> None:
     assert availability.role_of(hello) == role
     assert availability.serves(hello) is serves
+
+
+def test_what_happened_to_files_is_told_by_their_digests() -> None:
+    recorded = {"/same": "1", "/other": "1", "/gone": "1"}
+    assert start_record.drift(recorded, {"/same": "1", "/other": "2", "/gone": None, "/new": "1"}) == {
+        "/other": "changed",
+        "/gone": "is gone",
+    }
+    assert start_record.drift(recorded, {}) == dict.fromkeys(recorded, "is gone")

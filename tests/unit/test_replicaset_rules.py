@@ -86,6 +86,10 @@ def test_even_votes_are_allowed_by_name_and_alone() -> None:
         (("a",), "a"),
         (("a", "", ""), None),
         (("b", "b", ""), "b"),
+        (("", "a", "a", "", ""), None),
+        (("", "a", "a", "a", ""), "a"),
+        (("a", "b", "b", "c", "c", "d", "d"), None),
+        (("b", "b", "b", "a", "a", "a", "a"), "a"),
     ],
 )
 def test_the_loss_of_one_zone_must_leave_a_majority(zones: tuple[str, ...], lost: str | None) -> None:
@@ -144,3 +148,117 @@ def test_every_configuration_on_the_way_needs_a_healthy_majority() -> None:
     down = {"[db-c]:27017"}
     assert rules.majority([three, five], down) is None
     assert "db-b:27017, db-c:27017" in rules.majority([five, three], down | {"[db-b]:27017"}).reason
+
+
+@pytest.mark.parametrize(
+    ("zones", "lost"),
+    [
+        (("a", "a", "b", "b"), ["a", "b"]),
+        (("b", "a"), ["a", "b"]),
+        (("a", "a", "b", "c"), ["a"]),
+        (("a", "b", "c", "d"), []),
+        (("a", "a", "b", "b", "c", "c"), []),
+        (("a", "a", "a", "b", "b", "c"), ["a"]),
+        (("a", "a", "", ""), ["a"]),
+        (("", "", "a", "b"), []),
+    ],
+)
+def test_half_of_an_even_number_of_votes_is_no_majority(zones: tuple[str, ...], lost: list[str]) -> None:
+    target = shape(*zoned(*zones))
+    assert rules.fatal_zones(target, zones_of(target, parse_members(zoned(*zones)))) == lost
+    reasons = objections(*zoned(*zones), allow=("even_votes",))
+    assert [reason.split(" and ")[0] for reason in reasons] == (
+        [f"zone {lost[0]} holds {zones.count(lost[0])} of {len(zones)} votes"] if lost else []
+    )
+
+
+def names(count: int, **fields: Any) -> list[dict[str, Any]]:
+    return [{"host": f"db-{number}", **fields} for number in range(count)]
+
+
+def test_seven_may_vote_and_eight_may_not() -> None:
+    assert objections(*names(7)) == []
+    assert objections(*names(8), allow=("even_votes",)) == ["8 members would vote and 7 may"]
+    assert objections(*names(7), {"host": "db-x", "votes": 0}) == []
+
+
+def test_fifty_members_are_a_set_and_fifty_one_are_none() -> None:
+    voteless = [{"host": f"x-{number}", "votes": 0} for number in range(48)]
+    assert objections(*names(3), *voteless[:47]) == []
+    assert objections(*names(3), *voteless) == ["it would have 51 members and a replica set has 50 at most"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"priority": 1000}, None),
+        ({"priority": 0}, None),
+        ({"priority": 0.5}, None),
+        ({"priority": 1000.5}, "db-c:27017 is given priority 1000.5"),
+        ({"priority": -0.5}, "db-c:27017 is given priority -0.5"),
+        ({"hidden": True, "secondary_delay_secs": 1}, None),
+        ({"hidden": True}, None),
+        ({"votes": -1}, "db-c:27017 is given -1 votes and a member has 0 or 1"),
+    ],
+)
+def test_what_a_member_may_be_given_is_exact(fields: dict[str, Any], said: str | None) -> None:
+    reasons = objections(*GOOD[:2], {"host": "db-c", **fields})
+    assert said in reasons if said else reasons == []
+
+
+def test_each_member_that_cannot_lead_is_told_why() -> None:
+    arbiter = {"host": "db-c", "arbiter_only": True, "priority": 1}
+    assert objections(*GOOD[:2], arbiter) == ["db-c:27017 has priority 1 and is an arbiter"]
+    delayed = {"host": "db-c", "secondary_delay_secs": 9, "priority": 1}
+    assert "db-c:27017 has priority 1 and is delayed" in objections(*GOOD[:2], delayed)
+
+
+def test_a_set_on_loopback_alone_is_one_of_this_host() -> None:
+    assert objections("localhost:1", "127.0.0.1:2", "[::1]:3") == []
+    assert objections("localhost:1") == []
+
+
+def test_electable_is_who_votes_holds_data_and_has_a_priority() -> None:
+    last = {"host": "db-c", "arbiter_only": True}
+    assert "no member could become primary" in objections(*names(2, priority=0), last)
+    assert objections({"host": "db-0"}, {"host": "db-1", "priority": 0}, last) == []
+
+
+@pytest.mark.parametrize(
+    ("count", "down", "enough"),
+    [
+        (1, 0, True),
+        (2, 0, True),
+        (2, 1, False),
+        (3, 1, True),
+        (3, 2, False),
+        (4, 1, True),
+        (4, 2, False),
+        (6, 2, True),
+        (6, 3, False),
+    ],
+)
+def test_a_change_needs_more_than_half_of_the_voters(count: int, down: int, enough: bool) -> None:
+    unhealthy = {f"[db-{number}]:27017" for number in range(down)}
+    refusal = rules.majority([shape(*names(count))], unhealthy)
+    assert (refusal is None) is enough
+    assert refusal is None or refusal.reason.startswith(f"{down} of {count} voters are not reachable")
+
+
+def test_members_without_a_vote_are_no_part_of_a_majority() -> None:
+    target = shape(*names(3), {"host": "x", "votes": 0}, {"host": "y", "votes": 0})
+    assert rules.majority([target], {"[x]:27017", "[y]:27017"}) is None
+    assert rules.majority([target], {"[x]:27017", "[db-0]:27017"}) is None
+    assert rules.majority([target], {"[db-1]:27017", "[db-0]:27017"}) is not None
+
+
+def test_a_write_concern_counts_members_with_data_whether_they_vote_or_not() -> None:
+    target = shape(*names(3), {"host": "x", "votes": 0})
+    assert rules.default_write_concern(target, {"w": 4}) is None
+    assert rules.default_write_concern(target, {"w": 5}) is not None
+
+
+def test_only_members_that_stay_are_asked_for_their_kind() -> None:
+    arbiter = {"host": "db-c", "arbiter_only": True}
+    assert rules.kind_change(shape("db-a", "db-b"), shape("db-a", "db-b", arbiter)) is None
+    assert rules.kind_change(shape("db-a", "db-b", arbiter), shape("db-a", "db-b")) is None

@@ -97,7 +97,7 @@ def walk(current: Config, target: Config, primary: str) -> Config:
     return current
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(entries(), entries(), st.data())
 def test_every_way_is_safe_and_ends_at_the_target(
     before: list[dict[str, object]], after: list[dict[str, object]], data: st.DataObject
@@ -109,7 +109,7 @@ def test_every_way_is_safe_and_ends_at_the_target(
     assert walk(current, target, primary).same_as(target)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(entries(), entries(), st.booleans(), st.data())
 def test_an_interrupted_way_is_finished_by_the_same_declaration(
     before: list[dict[str, object]], after: list[dict[str, object]], brief: bool, data: st.DataObject

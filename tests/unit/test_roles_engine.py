@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts import privileges as sets
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.powers import Holder, superusers
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.role_server import needs
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.roles import (
@@ -36,7 +37,7 @@ def privileges(*items: dict[str, Any]) -> sets.Privileges:
 
 
 def keys(*names: str) -> Keys:
-    return frozenset(("admin", name) for name in names)
+    return frozenset(Key("admin", name) for name in names)
 
 
 def stored(*below: str, **fields: Any) -> StoredRole:
@@ -51,7 +52,7 @@ def stored(*below: str, **fields: Any) -> StoredRole:
 
 
 def scene(declared: list[Role], **there: StoredRole) -> Scene:
-    return Scene({role.key: role for role in declared}, {("admin", name): role for name, role in there.items()})
+    return Scene({role.key: role for role in declared}, {Key("admin", name): role for name, role in there.items()})
 
 
 def command(role: Role, there: StoredRole | None = None, **others: StoredRole) -> dict[str, Any] | None:
@@ -164,10 +165,14 @@ def test_an_old_link_that_is_cut_makes_no_circle() -> None:
         (Role("a", roles=keys("nope")), r"does not exist \(role nope@admin\)"),
         (Role("a", database="shop", privileges=privileges(on("fin", "", "find"))), "cannot reach beyond it, to database fin"),
         (Role("a", database="shop", privileges=privileges(on("", "", "find"))), "cannot reach beyond it, to any database"),
-        (Role("a", database="shop", roles=frozenset({("fin", "read")})), "cannot inherit one of another database, role read@fin"),
+        (
+            Role("a", database="shop", roles=frozenset({Key("fin", "read")})),
+            "cannot inherit one of another database, role read@fin",
+        ),
         (Role("a", database="$external"), "holds no roles"),
         (Role("a", restrictions=({"clientSource": ["10.0.0.1", "x"]},)), r"no address or network \(x\)"),
         (Role("a", restrictions=({"clientSource": []},)), "names no address"),
+        (Role("a", restrictions=({"clientSource": ["192.0.2.1"], "serverAddress": []},)), "names no address"),
     ],
 )
 def test_what_cannot_be_is_refused(role: Role, told: str) -> None:
@@ -204,7 +209,7 @@ def test_needed_privileges_of_commands_about_roles() -> None:
 
 
 def holder(name: str, *items: dict[str, Any], database: str = "admin", roles: Keys = frozenset()) -> Holder:
-    return Holder((database, name), roles, privileges(*items))
+    return Holder(Key(database, name), roles, privileges(*items))
 
 
 def names(*holders: Holder, roles: tuple[Holder, ...] = ()) -> list[str]:

@@ -9,7 +9,8 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ansible_collections.stronghold.mongodb.plugins.lookup.secret import generate, kept
+from ansible_collections.stronghold.mongodb.plugins.lookup.secret import generate
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.secrets import kept
 
 
 def test_the_first_secret_stays(tmp_path: Path) -> None:

@@ -14,10 +14,12 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from bson import Int64
 from unit.test_scram import PLAIN
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decision import Step, decide
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import Terms
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restrictions import comparable
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.scram import SHA_1, SHA_256
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, User, roles_of
@@ -25,7 +27,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors im
 
 NOW = datetime(2030, 6, 1, 12, tzinfo=timezone.utc)
 STORED = Account(
-    roles=frozenset({("readWrite", "shop"), ("read", "admin")}),
+    roles=frozenset({Key("shop", "readWrite"), Key("admin", "read")}),
     restrictions=({"clientSource": ["192.0.2.0/24", "::1"]}, {"serverAddress": ["192.0.2.7"]}),
     mechanisms=frozenset({SHA_1, SHA_256}),
     custom_data={"team": "shop"},
@@ -34,7 +36,7 @@ STORED = Account(
 SAME = User(
     name="a",
     password="x",
-    roles=frozenset({("read", "admin"), ("readWrite", "shop")}),
+    roles=frozenset({Key("admin", "read"), Key("shop", "readWrite")}),
     restrictions=({"serverAddress": ["192.0.2.7/32"]}, {"clientSource": ["::1", "192.0.2.9/24"]}),
     mechanisms=frozenset({SHA_256, SHA_1}),
     custom_data={"team": "shop"},
@@ -142,8 +144,8 @@ def test_no_secret_is_shown() -> None:
 
 
 def test_roles_take_the_users_database_and_external_users_admin() -> None:
-    assert roles_of(["read", {"role": "x"}, {"role": "y", "db": "z"}], "shop") == {("read", "shop"), ("x", "shop"), ("y", "z")}
-    assert roles_of(["root"], "$external") == {("root", "admin")}
+    assert roles_of(["read", {"role": "x"}, {"role": "y", "db": "z"}], "shop") == {("shop", "read"), ("shop", "x"), ("z", "y")}
+    assert roles_of(["root"], "$external") == {("admin", "root")}
 
 
 @pytest.mark.parametrize("item", [7, {"db": "x"}, {"role": "x", "database": "y"}, {"role": 7}])
@@ -215,16 +217,164 @@ def test_values_that_json_lacks_are_shown_as_text() -> None:
     assert json.loads(json.dumps(dropped.before["custom_data"]))["at"] == "2030-06-01T12:00:00.000Z"
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (datetime(2030, 6, 1, 12), "2030-06-01T12:00:00.000Z"),
+        (datetime(2030, 6, 1, 13, tzinfo=timezone(timedelta(hours=1))), "2030-06-01T12:00:00.000Z"),
+        (float("nan"), "nan"),
+        (float("-inf"), "-inf"),
+        (Int64(7), 7),
+        (True, True),
+        (1.5, 1.5),
+    ],
+)
+def test_a_value_is_shown_as_json_has_it(value: object, shown: object) -> None:
+    dropped = step(User(name="a", present=False), replace(STORED, custom_data={"deep": [value]}))
+    assert dropped is not None
+    assert dropped.before is not None
+    (found,) = dropped.before["custom_data"]["deep"]
+    assert (found, type(found)) == (shown, type(shown))
+
+
 @pytest.mark.parametrize("address", ["here", "10.0.0.0/33", "10.0.0.256"])
 def test_an_address_that_is_none_is_refused(address: str) -> None:
     user = User(name="a", password="x", restrictions=({"clientSource": ["127.0.0.1", address]},))
     for account in (None, STORED):
-        with pytest.raises(ItemError, match=f"{address} in authentication_restrictions is neither"):
+        with pytest.raises(ItemError, match=rf"no address or network \({address}\)"):
             step(user, account)
 
 
 def test_an_empty_restriction_is_refused() -> None:
     """The server takes it, and then admits nobody."""
-    for entry in ({}, {"clientSource": []}):
+    for entry in ({}, {"clientSource": []}, {"clientSource": ["192.0.2.1"], "serverAddress": []}):
         with pytest.raises(ItemError, match="names no address"):
             step(User(name="a", restrictions=(entry,)))
+
+
+def summary(user: User, account: Account = STORED) -> str:
+    found = step(user, account)
+    return found.summary if found else ""
+
+
+@pytest.mark.parametrize(
+    ("user", "names"),
+    [
+        (User(name="a", password="new"), "password"),
+        (User(name="a", roles=frozenset()), "roles"),
+        (User(name="a", roles=frozenset({Key("admin", "read")})), "roles"),
+        (User(name="a", restrictions=STORED.restrictions[:1]), "authentication_restrictions"),
+        (User(name="a", mechanisms=frozenset({SHA_1})), "mechanisms"),
+        (User(name="a", custom_data={"team": "it"}), "custom_data"),
+        (User(name="a", terms=TERMS), "valid_until"),
+        (User(name="a", internal=True), "internal"),
+        (
+            User(name="a", password="new", roles=frozenset(), custom_data={}, terms=TERMS, internal=True),
+            "password, roles, custom_data, valid_until, internal",
+        ),
+    ],
+)
+def test_what_changes_is_named_and_nothing_else(user: User, names: str) -> None:
+    assert summary(user) == f"update user a@admin: {names}"
+
+
+def test_a_hidden_password_does_not_hide_another_change() -> None:
+    decision = decide(User(name="a", password="new", roles=frozenset()), replace(STORED, credentials=None), "db", NOW)
+    assert decision.warning
+    assert decision.step
+    assert decision.step.command == {"updateUser": "a", "roles": []}
+    assert decide(User(name="a", roles=frozenset()), replace(STORED, credentials=None), "db", NOW).warning is None
+    shown = decide(User(name="a", password="new", overwrite=False), replace(STORED, credentials=None), "db", NOW)
+    assert (shown.step, shown.warning) == (None, None)
+
+
+def test_a_password_and_its_mechanisms_change_together() -> None:
+    one = replace(STORED, mechanisms=frozenset({SHA_256}), credentials={SHA_256: PLAIN[SHA_256]})
+    assert command(User(name="a", password="new", mechanisms=frozenset({SHA_1})), one) == {
+        "updateUser": "a",
+        "pwd": "new",
+        "mechanisms": [SHA_1],
+    }
+
+
+def test_mechanisms_may_be_fewer_without_the_password_and_others_may_not() -> None:
+    one = replace(STORED, mechanisms=frozenset({SHA_256}), credentials={SHA_256: PLAIN[SHA_256]})
+    assert command(User(name="a", mechanisms=frozenset({SHA_1}))) == {"updateUser": "a", "mechanisms": [SHA_1]}
+    with pytest.raises(ItemError, match="give the password"):
+        step(User(name="a", mechanisms=frozenset({SHA_1})), one)
+    hidden = replace(one, credentials=None)
+    with pytest.raises(ItemError, match="give the password"):
+        step(User(name="a", password="x", mechanisms=frozenset({SHA_1, SHA_256})), hidden)
+
+
+def test_a_further_mechanism_is_refused_for_a_password_that_it_cannot_take() -> None:
+    with pytest.raises(ItemError, match="choose another one"):
+        step(User(name="a", password="\x07", mechanisms=frozenset({SHA_256})), replace(STORED, mechanisms=frozenset({SHA_1})))
+
+
+def test_time_limits_on_external_accounts_and_on_creation() -> None:
+    assert command(User(name="CN=a", database="$external", terms=TERMS), None) == {
+        "createUser": "CN=a",
+        "roles": [],
+        "customData": {
+            "stronghold": {
+                "valid_until": TERMS.valid_until,
+                "granted_by": TERMS.granted_by,
+                "reason": TERMS.reason,
+                "granted_at": NOW,
+            }
+        },
+    }
+    created = step(User(name="a", password="x", terms=TERMS, internal=True), None)
+    assert created is not None
+    assert created.after is not None
+    assert (created.after["internal"], created.after["grant"]["granted_by"]) == (True, "ann")
+    assert created.before is None
+    assert created.ends_sessions is False
+    assert command(User(name="a", password="x", custom_data={}), None)["customData"] == {}
+    assert command(User(name="a", password="x", unlimited=True, internal=False), None) == {
+        "createUser": "a",
+        "pwd": "x",
+        "roles": [],
+    }
+
+
+@pytest.mark.parametrize(("seconds", "there"), [(-1, False), (0, False), (1, True)])
+def test_an_account_is_there_until_its_moment(seconds: int, there: bool) -> None:
+    user = User(name="a", password="x", terms=replace(TERMS, valid_until=NOW + timedelta(seconds=seconds)))
+    assert (step(user, None) is not None) is there
+    assert ("dropUser" in command(user)) is not there
+
+
+def test_why_an_account_goes_is_told_where_its_time_is_the_reason() -> None:
+    absent = step(User(name="a", present=False), GRANTED)
+    assert absent is not None
+    assert absent.summary == "drop user a@admin"
+    over = step(User(name="a", terms=replace(TERMS, valid_until=NOW)))
+    assert over is not None
+    assert over.summary == "drop user a@admin, whose time ended at 2030-06-01T12:00:00.000Z"
+    assert step(User(name="a", present=False, terms=TERMS)) is not None, "absent, whatever its time"
+
+
+def test_each_restriction_names_addresses() -> None:
+    good: dict[str, Any] = {"clientSource": ["10.0.0.1"]}
+    for entry in ({**good, "serverAddress": []}, {}):
+        with pytest.raises(ItemError, match="names no address"):
+            step(User(name="a", restrictions=(good, entry)))
+    assert summary(User(name="a", restrictions=(good,))) == "update user a@admin: authentication_restrictions"
+
+
+def test_what_is_shown_of_an_update_is_all_that_is_declared_and_the_rest_as_it_was() -> None:
+    found = step(User(name="a", roles=frozenset()))
+    assert found is not None
+    assert found.before == {
+        "password": "********",
+        "roles": ["read@admin", "readWrite@shop"],
+        "authentication_restrictions": comparable(STORED.restrictions),
+        "mechanisms": [SHA_1, SHA_256],
+        "custom_data": {"team": "shop"},
+    }
+    assert found.after == {**found.before, "roles": []}
+    renewed = step(User(name="a", password="new"))
+    assert renewed is not None
+    assert renewed.after == {**found.before, "password": "******** (new)"}

@@ -23,9 +23,10 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decis
     decide,
     user_expired,
 )
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.purge import Purge, undeclared
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import Accounts, Outrun, pauses
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, Key, User
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, User
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Change, Instead, Plan
 
@@ -71,7 +72,7 @@ def plan_users(accounts: Accounts, users: Sequence[User], purge: Purge | None = 
 
 def _own_key(accounts: Accounts) -> Key | None:
     login = accounts.login
-    return (login.database, login.user) if login.user and login.auth_mechanism != "MONGODB-X509" else None
+    return Key(login.database, login.user) if login.user and login.auth_mechanism != "MONGODB-X509" else None
 
 
 def _purged(accounts: Accounts, purge: Purge, users: Sequence[User], plan: Plan, shown: dict[str, dict[str, Any]]) -> list[User]:

@@ -24,7 +24,9 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grant
     public,
     with_terms,
 )
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restrictions import comparable, malformed
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.plain import plain
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restrictions import comparable, require_addresses
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import EXTERNAL, Account, User
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import MASK
@@ -59,7 +61,7 @@ def decide(user: User, account: Account | None, host: str, now: datetime) -> Dec
     if user.database == EXTERNAL and user.password is not None:
         reason = "accounts of $external have no password in MongoDB"
         raise ItemError(host, f"set up {user.title}", reason, "leave the password out")
-    _require_addresses(user, host)
+    require_addresses(user.restrictions, host, f"set up {user.title}")
     return _update(user, account, host, now) if account else Decision(_create(user, host, now))
 
 
@@ -95,7 +97,7 @@ def _create(user: User, host: str, now: datetime) -> Step:
 
 def _drop(user: User, account: Account) -> Step:
     grant = user.terms or grant_of(account.custom_data)
-    because = f", whose time ended at {_iso(user.terms.valid_until)}" if user.present and user.terms else ""
+    because = f", whose time ended at {_shown(user.terms.valid_until)}" if user.present and user.terms else ""
     command = {"dropUser": user.name}
     return Step(f"drop {user.title}{because}", _stored(account), None, command, ends_sessions=grant is not None)
 
@@ -141,17 +143,6 @@ def _update(user: User, account: Account, host: str, now: datetime) -> Decision:
     after = {**_base(account), **_declared(user, "password" in names), **_shown_data(custom_data)}
     step = Step(f"update {user.title}: {', '.join(names)}", before, after, {"updateUser": user.name, **changes})
     return Decision(step, warning)
-
-
-def _require_addresses(user: User, host: str) -> None:
-    """mongod's updateUser takes anything here, and then admits nobody."""
-    attempt, option = f"set up {user.title}", "authentication_restrictions"
-    wrong = malformed(user.restrictions or ())
-    if wrong:
-        reason = f"{', '.join(wrong)} in {option} is neither an address nor a CIDR block"
-        raise ItemError(host, attempt, reason, "correct it")
-    if any(not entry or not all(entry.values()) for entry in user.restrictions or ()):
-        raise ItemError(host, attempt, f"an element of {option} names no address", "leave it out, or name one")
 
 
 def _require_usable(user: User, mechanisms: frozenset[str] | set[str], host: str) -> None:
@@ -218,32 +209,22 @@ def _changed_data(custom_data: Mapping[str, Any], stored: Mapping[str, Any]) -> 
 
 def _shown_data(custom_data: Mapping[str, Any]) -> dict[str, Any]:
     """customData for people, in values that JSON has."""
-    shown: dict[str, Any] = {"custom_data": _plain(public(custom_data))}
+    shown: dict[str, Any] = {"custom_data": _shown(public(custom_data))}
     grant = grant_of(custom_data)
     if grant:
-        shown["grant"] = _plain(vars(grant))
+        shown["grant"] = _shown(vars(grant))
     if is_internal(custom_data):
         shown["internal"] = True
     return shown
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, datetime):
-        return _iso(value)
-    return value if value is None or isinstance(value, (str, bool, int, float)) else str(value)
+def _shown(value: Any) -> Any:
+    return plain(value, "milliseconds")
 
 
-def _iso(time: datetime) -> str:
-    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _role_documents(roles: frozenset[Key]) -> list[dict[str, str]]:
+    return [key.document("role") for key in sorted(roles)]
 
 
-def _role_documents(roles: frozenset[tuple[str, str]]) -> list[dict[str, str]]:
-    return [{"role": role, "db": database} for role, database in sorted(roles)]
-
-
-def _role_names(roles: frozenset[tuple[str, str]]) -> list[str]:
-    return sorted(f"{role}@{database}" for role, database in roles)
+def _role_names(roles: frozenset[Key]) -> list[str]:
+    return sorted(map(str, roles))

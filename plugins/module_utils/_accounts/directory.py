@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.role_server import Roles
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import READ_AT_ONCE, UNAUTHORIZED
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import READ_AT_ONCE, Refused
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.codes import Code
 
 PROBLEM = "problem"  # the key that is added to a document of which the server does not show all, with its reason
 
@@ -39,7 +40,7 @@ class Directory(Roles):
         except ItemError:
             listed = self.ask("admin", {"listDatabases": 1, "nameOnly": True}, "list the databases")["databases"]
             found = {"admin", *databases, *(each["name"] for each in listed)} - {"local", "config", "$external"}
-        keys = [{"db": database, "role": name} for database, name in self.custom(found)]
+        keys: list[Document] = [{**key.document("role")} for key in self.custom(found)]
         return self._whole("rolesInfo", "roles", "role", keys)
 
     def _whole(self, command: str, answer: str, noun: str, listed: Sequence[Document]) -> list[Document]:
@@ -56,7 +57,7 @@ class Directory(Roles):
         try:
             documents = self.ask("admin", details, f"read the {answer}")[answer]
         except ItemError as error:
-            if getattr(error.__cause__, "code", None) == UNAUTHORIZED:
+            if isinstance(error, Refused) and error.code == Code.UNAUTHORIZED:
                 raise
             if len(listed) == 1:
                 return [{"roles": [], **listed[0], PROBLEM: error.reason}]

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import (
@@ -23,9 +23,17 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grant
     grant_of,
     is_expired,
 )
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.sessions import Key, kill_orphans, kill_sessions
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.sessions import kill_orphans, kill_sessions
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect, translate
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.moments import in_utc
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.codes import Code
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import (
+    Kind,
+    ServerError,
+    connect,
+    translate,
+)
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 
 if TYPE_CHECKING:
@@ -33,35 +41,33 @@ if TYPE_CHECKING:
 
 with suppress(ImportError):  # the module that ships the program tells the user, by require_pymongo
     import pymongo
-    from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
+    from pymongo.errors import OperationFailure
 
 ATTEMPT = "remove expired accounts"
 TURNS = 3  # times the login's timeout that everything after the login may take together
-USER_NOT_FOUND = 11  # src/mongo/base/error_codes.yml
 
 
 @dataclass(frozen=True)
 class Due:
-    """An account, (database, name), whose grant has ended."""
+    """An account whose grant has ended."""
 
     key: Key
     grant: Grant
 
     @property
     def name(self) -> str:
-        database, name = self.key
-        return f"{name}@{database}"
+        return str(self.key)
 
     def told(self) -> str:
         """One line for the journal, whatever people wrote into the grant."""
-        until = self.grant.valid_until.astimezone(timezone.utc).isoformat(timespec="seconds")
+        until = in_utc(self.grant.valid_until).isoformat(timespec="seconds")
         line = f"removed {self.name}, valid until {until}, granted by {self.grant.granted_by} ({self.grant.reason})"
         return "".join(character if character.isprintable() else "?" for character in line)
 
 
 def due(documents: Iterable[Mapping[str, Any]], now: datetime) -> list[Due]:
     """Who has to go at ``now``, of elements of ``usersInfo``'s answer: those whose grant has ended, the earliest first."""
-    grants = (((user["db"], user["user"]), grant_of(user.get("customData") or {})) for user in documents)
+    grants = ((Key.of(user, "user"), grant_of(user.get("customData") or {})) for user in documents)
     ended = [Due(key, grant) for key, grant in grants if grant and is_expired(grant, now)]
     return sorted(ended, key=lambda account: (account.grant.valid_until, account.key))
 
@@ -78,7 +84,7 @@ def expire(login: Login, tell: Callable[[str], object]) -> list[StrongholdError]
         with connect(login, ATTEMPT) as client, pymongo.timeout(TURNS * login.timeout):
             return _serve(client, login, tell)
     except StrongholdError as error:
-        if isinstance(error.__cause__, ServerSelectionTimeoutError):
+        if isinstance(error, ServerError) and error.kind is Kind.UNREACHABLE:
             raise
         with connect(login.anonymous(), ATTEMPT) as client:
             if _holds_data(client.admin.command("hello")):
@@ -95,7 +101,7 @@ def _serve(client: MongoClient[dict[str, Any]], login: Login, tell: Callable[[st
     with translate(login.where, ATTEMPT):
         hello = client.admin.command("hello")
     if hello["isWritablePrimary"]:
-        _remove_due(client, login, _utc(hello["localTime"]), tell, failures)
+        _remove_due(client, login, in_utc(hello["localTime"]), tell, failures)
     if _holds_data(hello):
         with _noted(failures):
             kill_orphans(client, login.where)
@@ -131,13 +137,14 @@ def _granted(which: Any, client: MongoClient[dict[str, Any]], now: datetime) -> 
 
 def _drop(client: MongoClient[dict[str, Any]], account: Due, now: datetime, timeout: int) -> bool:
     """Whether it was still due a moment before, and this call removed it."""
-    database, name = account.key
-    if not due(_granted({"user": name, "db": database}, client, now), now):
+    if not due(_granted(account.key.document("user"), client, now), now):
         return False
     try:
-        client[database].command({"dropUser": name, "writeConcern": {"w": "majority", "wtimeout": timeout * 1000}})
+        client[account.key.database].command(
+            {"dropUser": account.key.name, "writeConcern": {"w": "majority", "wtimeout": timeout * 1000}}
+        )
     except OperationFailure as error:
-        if error.code == USER_NOT_FOUND:
+        if error.code == Code.USER_NOT_FOUND:
             return False
         raise
     return True
@@ -149,7 +156,3 @@ def _noted(failures: list[StrongholdError]) -> Iterator[None]:
         yield
     except StrongholdError as error:
         failures.append(error)
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=moment.tzinfo or timezone.utc)

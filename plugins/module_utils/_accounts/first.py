@@ -19,7 +19,8 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.serve
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, User
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Plan
-from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.codes import Code
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import ServerError, connect
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.private_server import (
     PrivateServer,
@@ -27,7 +28,6 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.private
     is_empty,
 )
 
-AUTHENTICATION_FAILED = 18  # src/mongo/base/error_codes.yml
 INSPECTION_SET = "stronghold-inspection"  # deliberately no set's name
 
 
@@ -59,8 +59,8 @@ def _log_in(login: Login, admin: User) -> None:
     try:
         with connect(login, attempt):
             pass
-    except StrongholdError as error:
-        if getattr(error.__cause__, "code", None) != AUTHENTICATION_FAILED:
+    except ServerError as error:
+        if error.code != Code.AUTHENTICATION_FAILED:
             raise
         raise StrongholdError(
             login.where,

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.moments import in_utc, milliseconds
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.moments import in_utc
 
 RESERVED = "stronghold"
 INTERNAL = "internal"
@@ -82,7 +82,7 @@ def with_terms(custom_data: Mapping[str, Any], terms: Terms | None, now: datetim
     kept = {key: value for key, value in reserved.items() if key not in _FIELDS}
     if terms is None:
         return kept
-    values = (terms.valid_until, terms.granted_by, terms.reason, milliseconds(now))
+    values = (terms.valid_until, terms.granted_by, terms.reason, in_utc(now))
     return {**kept, **dict(zip(_FIELDS, values))}
 
 

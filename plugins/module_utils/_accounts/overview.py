@@ -12,16 +12,23 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts import privileges as sets
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.directory import PROBLEM, Document
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import grant_of, is_expired, is_internal, public
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.plain import plain
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.powers import Holder, superusers
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restrictions import Restriction, comparable, flat
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.roles import title_of
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Key
+
+
+def wanted_argument_spec() -> dict[str, dict[str, Any]]:
+    """Which entries to show; documented in the doc fragment ``many``."""
+    names = {"type": "list", "elements": "str", "default": []}
+    return {"databases": names, "names": names}
 
 
 @dataclass(frozen=True)
@@ -31,14 +38,19 @@ class Wanted:
     databases: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
 
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Wanted:
+        """From module parameters of ``wanted_argument_spec``."""
+        return cls(frozenset(params["databases"]), frozenset(params["names"]))
+
     def includes(self, key: Key) -> bool:
-        return (not self.databases or key[0] in self.databases) and (not self.names or key[1] in self.names)
+        return (not self.databases or key.database in self.databases) and (not self.names or key.name in self.names)
 
 
 def user_entries(users: Sequence[Document], roles: Sequence[Document], now: datetime, wanted: Wanted) -> list[dict[str, Any]]:
     """An entry for each wanted user. All users and roles are given, as who commands a superuser is one."""
     almighty, _roles = superusers([_holder(user, "user") for user in users], [_holder(role, "role") for role in roles])
-    return [_user_entry(user, almighty.get(_key(user, "user"), []), now) for user in _chosen(users, "user", wanted)]
+    return [_user_entry(user, almighty.get(Key.of(user, "user"), []), now) for user in _chosen(users, "user", wanted)]
 
 
 def role_entries(users: Sequence[Document], roles: Sequence[Document], wanted: Wanted) -> list[dict[str, Any]]:
@@ -46,7 +58,7 @@ def role_entries(users: Sequence[Document], roles: Sequence[Document], wanted: W
     _users, almighty = superusers([_holder(user, "user") for user in users], [_holder(role, "role") for role in roles])
     held = _held_by(users, roles)
     return [
-        _role_entry(role, almighty.get(_key(role, "role"), []), held.get(_key(role, "role"), []))
+        _role_entry(role, almighty.get(Key.of(role, "role"), []), held.get(Key.of(role, "role"), []))
         for role in _chosen(roles, "role", wanted)
     ]
 
@@ -109,26 +121,9 @@ def _prefix(source: str) -> int:
         return 0
 
 
-def plain(value: Any) -> Any:
-    """What MongoDB stores, as JSON can say it: dates in ISO 8601, everything else that JSON does not know as text."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, datetime):
-        aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
-        text = aware.astimezone(timezone.utc).isoformat(timespec="milliseconds" if aware.microsecond else "seconds")
-        return text.replace("+00:00", "Z")
-    if value is None or isinstance(value, (bool, str)):
-        return value
-    if isinstance(value, int):  # bson.Int64 too
-        return int(value)
-    return value if isinstance(value, float) and value - value == 0 else str(value)
-
-
 def _holder(document: Document, noun: str) -> Holder:
     inherited = document.get("inheritedRoles") or ()
-    return Holder(_key(document, noun), frozenset((role["db"], role["role"]) for role in inherited), _effective(document))
+    return Holder(Key.of(document, noun), frozenset(Key.of(role, "role") for role in inherited), _effective(document))
 
 
 def _effective(document: Document) -> sets.Privileges:
@@ -138,24 +133,20 @@ def _effective(document: Document) -> sets.Privileges:
 def _held_by(users: Iterable[Document], roles: Iterable[Document]) -> dict[Key, list[str]]:
     """Role -> who has it directly."""
     found: dict[Key, list[str]] = {}
-    for documents, title in ((users, _user_title), (roles, lambda role: title_of(_key(role, "role")))):
+    for documents, title in ((users, _user_title), (roles, lambda role: title_of(Key.of(role, "role")))):
         for document in documents:
             for role in document["roles"]:
-                found.setdefault((role["db"], role["role"]), []).append(title(document))
+                found.setdefault(Key.of(role, "role"), []).append(title(document))
     return found
 
 
 def _user_title(user: Document) -> str:
-    return f"user {user['user']}@{user['db']}"
+    return f"user {Key.of(user, 'user')}"
 
 
 def _chosen(documents: Iterable[Document], noun: str, wanted: Wanted) -> list[Document]:
-    return sorted((each for each in documents if wanted.includes(_key(each, noun))), key=lambda each: _key(each, noun))
-
-
-def _key(document: Document, noun: str) -> Key:
-    return document["db"], document[noun]
+    return sorted((each for each in documents if wanted.includes(Key.of(each, noun))), key=lambda each: Key.of(each, noun))
 
 
 def _references(roles: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
-    return [{"role": name, "db": database} for database, name in sorted((role["db"], role["role"]) for role in roles)]
+    return [key.document("role") for key in sorted(Key.of(role, "role") for role in roles)]

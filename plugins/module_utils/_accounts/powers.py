@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.privileges import ANYTHING, Privileges, covers
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import EXTERNAL, Key
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import EXTERNAL
 
 ALMIGHTY = (("admin", "root"), ("admin", "__system"))
 # Where accounts and roles are stored. Being able to write there is being able to write oneself a role.
@@ -67,12 +68,12 @@ def _of_one(holder: Holder, accounts: Mapping[Key, object], roles: Mapping[Key, 
         if any(covers(holder.privileges, action, "admin", store) for action in ("insert", "update"))
     ]
     reasons += [
-        f"may give the role {name}@{database}, which is as good as root (grantRole on {database})"
-        for database, name in sorted(roles)
-        if covers(holder.privileges, "grantRole", database)
+        f"may give the role {key}, which is as good as root (grantRole on {key.database})"
+        for key in sorted(roles)
+        if covers(holder.privileges, "grantRole", key.database)
     ]
-    victims = [key for key in sorted(accounts) if key[0] != EXTERNAL and key != itself]
-    commanded = next((key for key in victims if covers(holder.privileges, "changePassword", key[0])), None)
+    victims = [key for key in sorted(accounts) if key.database != EXTERNAL and key != itself]
+    commanded = next((key for key in victims if covers(holder.privileges, "changePassword", key.database)), None)
     if commanded:
-        reasons.append(f"may set the password of the superuser {commanded[1]}@{commanded[0]} (changePassword on {commanded[0]})")
+        reasons.append(f"may set the password of the superuser {commanded} (changePassword on {commanded.database})")
     return reasons

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import is_internal
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Key, User
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import User
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def undeclared(
     doomed = []
     for document in documents:
         user = User(name=document["user"], database=document["db"], present=False)
-        names = {user.name, f"{user.name}@{user.database}"}
+        names = {user.name, str(user.key)}
         if user.key in declared or user.key in in_use or names & purge.protected or is_internal(document.get("customData") or {}):
             continue
         doomed.append(user)

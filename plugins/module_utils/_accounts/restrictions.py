@@ -13,6 +13,8 @@ import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError
+
 RESTRICTION_KEYS = ("clientSource", "serverAddress")
 
 Restriction = Mapping[str, Sequence[str]]
@@ -50,10 +52,16 @@ def comparable(restrictions: Iterable[Restriction]) -> list[dict[str, list[str]]
     return [unique[key] for key in sorted(unique)]
 
 
-def malformed(restrictions: Iterable[Restriction]) -> list[str]:
-    """The addresses that are none."""
-    texts = [text for entry in restrictions for items in entry.values() for text in items]
-    return [text for text in texts if not _is_network(text)]
+def require_addresses(restrictions: Restrictions | None, host: str, attempt: str) -> None:
+    """Raise ItemError for an element that admits nobody, which a server takes without a word, and for what is no address."""
+    texts = [text for entry in restrictions or () for items in entry.values() for text in items]
+    wrong = [text for text in texts if not _is_network(text)]
+    if wrong:
+        reason = f"authentication_restrictions holds what is no address or network ({', '.join(wrong)})"
+        raise ItemError(host, attempt, reason, "correct it")
+    if any(not entry or not all(entry.values()) for entry in restrictions or ()):
+        reason = "an element of authentication_restrictions names no address, or has a list that names none"
+        raise ItemError(host, attempt, reason, "name one, or leave it out")
 
 
 def _network(text: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.authority import Need
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decision import Step
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.roles import (
     Role,
     Scene,
@@ -26,18 +27,14 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.roles
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import (
     READ_AT_ONCE,
-    ROLE_NOT_FOUND,
     Accounts,
     Outrun,
+    Refused,
     pauses,
 )
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Change, Instead, Plan
-
-ROLE_EXISTS = 51002  # src/mongo/base/error_codes.yml
-
-Holders = Mapping[Key, Collection[str]]  # role -> titles of the users and roles that have it directly
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.codes import Code
 
 
 class Roles(Accounts):
@@ -48,10 +45,10 @@ class Roles(Accounts):
         found: dict[Key, StoredRole] = {}
         wanted = sorted(set(keys))
         for start in range(0, len(wanted), READ_AT_ONCE):
-            page = [{"role": name, "db": database} for database, name in wanted[start : start + READ_AT_ONCE]]
+            page = [key.document("role") for key in wanted[start : start + READ_AT_ONCE]]
             command = {"rolesInfo": page, "showPrivileges": True, "showAuthenticationRestrictions": True}
             for document in self.ask("admin", command, "read the roles")["roles"]:
-                found[document["db"], document["role"]] = StoredRole.from_document(document)
+                found[Key.of(document, "role")] = StoredRole.from_document(document)
         return found
 
     def scene(self, declared: Sequence[Role]) -> Scene:
@@ -74,13 +71,13 @@ class Roles(Accounts):
         held: dict[Key, set[str]] = {key: set() for key in keys}
         if not held:
             return held
-        wanted = {"$elemMatch": {"$or": [{"role": name, "db": database} for database, name in sorted(held)]}}
+        wanted = {"$elemMatch": {"$or": [key.document("role") for key in sorted(held)]}}
         command = {"usersInfo": {"forAllDBs": True}, "filter": {"roles": wanted}}
         for user in self.ask("admin", command, "find who has the roles")["users"]:
             for role in user["roles"]:
-                held.get((role["db"], role["role"]), set()).add(f"user {user['user']}@{user['db']}")
+                held.get(Key.of(role, "role"), set()).add(f"user {Key.of(user, 'user')}")
         # Only a role of admin can inherit one of another database.
-        for database in sorted({"admin", *(database for database, _name in held)}):
+        for database in sorted({"admin", *(key.database for key in held)}):
             for heir, inherited in self._beside(database).items():
                 for key in inherited & held.keys():
                     held[key].add(title_of(heir))
@@ -89,7 +86,7 @@ class Roles(Accounts):
     def _beside(self, database: str) -> dict[Key, frozenset[Key]]:
         """The custom roles of a database, each with those directly below it."""
         answer = self.ask(database, {"rolesInfo": 1}, f"list the roles of {database}")["roles"]
-        return {(role["db"], role["role"]): frozenset((each["db"], each["role"]) for each in role["roles"]) for role in answer}
+        return {Key.of(role, "role"): frozenset(Key.of(each, "role") for each in role["roles"]) for role in answer}
 
     def _needs(self, command: Mapping[str, Any], database: str) -> set[Need]:
         return needs(command, database)
@@ -117,7 +114,7 @@ def needs(command: Mapping[str, Any], database: str) -> set[Need]:
 def surplus_roles(server: Roles, declared: Sequence[Role], databases: Sequence[str]) -> list[Role]:
     """The custom roles of ``databases`` that are not declared, as roles that are to go."""
     named = {role.key for role in declared}
-    return [Role(name, database, present=False) for database, name in server.custom(databases) if (database, name) not in named]
+    return [Role(key.name, key.database, present=False) for key in server.custom(databases) if key not in named]
 
 
 def plan_roles(server: Roles, declared: Sequence[Role]) -> Plan:
@@ -167,8 +164,8 @@ def carry_out(server: Roles, role: Role, scene: Scene, step: Step) -> Instead | 
             return None if step is planned else Instead((_change(server, role, scene, step),))
         except Outrun as outrun:
             failure = outrun
-        except ItemError as error:
-            if getattr(error.__cause__, "code", None) not in {ROLE_NOT_FOUND, ROLE_EXISTS}:
+        except Refused as error:
+            if error.code not in (Code.ROLE_NOT_FOUND, Code.ROLE_EXISTS):
                 raise
             failure = Outrun(error)
         uncertain = uncertain or failure.uncertain

@@ -16,16 +16,17 @@ from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts import privileges as sets
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decision import Step
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.privileges import Privileges
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restrictions import (
     Restrictions,
     comparable,
     declared_restrictions,
     flat,
-    malformed,
+    require_addresses,
     restriction_argument_spec,
 )
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Key, roles_of
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import roles_of
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError, StrongholdError
 
 WITHOUT_ROLES = ("local", "$external")
@@ -45,7 +46,7 @@ def role_argument_spec() -> dict[str, dict[str, Any]]:
 
 
 def title_of(key: Key) -> str:
-    return f"role {key[1]}@{key[0]}"
+    return f"role {key}"
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,14 @@ class Role:
             name=params["name"],
             database=params["database"],
             privileges=None if given is None else sets.declared_privileges(given),
-            roles=None if inherited is None else frozenset((db, role) for role, db in roles_of(inherited, params["database"])),
+            roles=None if inherited is None else roles_of(inherited, params["database"]),
             restrictions=declared_restrictions(params["authentication_restrictions"]),
             present=params["state"] == "present",
         )
 
     @property
     def key(self) -> Key:
-        return self.database, self.name
+        return Key(self.database, self.name)
 
     @property
     def title(self) -> str:
@@ -170,7 +171,7 @@ def _require_possible(role: Role, scene: Scene, host: str) -> None:
         reason = f"a role of {role.database} cannot reach beyond it, to {sets.in_words(outside[0])}"
         raise ItemError(host, attempt, reason, "define it in admin")
     if role.database != "admin":
-        strangers = sorted(key for key in role.roles or () if key[0] != role.database)
+        strangers = sorted(key for key in role.roles or () if key.database != role.database)
         if strangers:
             reason = f"a role of {role.database} cannot inherit one of another database, {title_of(strangers[0])}"
             raise ItemError(host, attempt, reason, "define it in admin")
@@ -178,14 +179,7 @@ def _require_possible(role: Role, scene: Scene, host: str) -> None:
     if missing:
         told = f"what it inherits does not exist ({', '.join(missing)})"
         raise ItemError(host, attempt, told, "declare that role, too, or correct its name and database")
-    # A server takes these two with a role, and then refuses every login of its holders.
-    wrong = malformed(role.restrictions or ())
-    if wrong:
-        reason = f"authentication_restrictions holds what is no address or network ({', '.join(wrong)})"
-        raise ItemError(host, attempt, reason, "correct it")
-    if not all(any(restriction.values()) for restriction in role.restrictions or ()):
-        reason = "an element of authentication_restrictions names no address"
-        raise ItemError(host, attempt, reason, "give clientSource or serverAddress, or leave the element out")
+    require_addresses(role.restrictions, host, attempt)
 
 
 def _create(role: Role) -> Step:
@@ -213,7 +207,7 @@ def _arguments(role: Role) -> dict[str, Any]:
     if role.privileges is not None:
         found["privileges"] = sets.documents(role.privileges)
     if role.roles is not None:
-        found["roles"] = [{"role": name, "db": database} for database, name in sorted(role.roles)]
+        found["roles"] = [key.document("role") for key in sorted(role.roles)]
     if role.restrictions is not None:
         found["authenticationRestrictions"] = list(role.restrictions)
     return found
@@ -241,8 +235,8 @@ def _stored(stored: StoredRole | None) -> dict[str, Any] | None:
 
 
 def names_of(keys: Iterable[Key]) -> list[str]:
-    return sorted(f"{name}@{database}" for database, name in keys)
+    return sorted(map(str, keys))
 
 
 def _keys(items: Sequence[Mapping[str, str]]) -> frozenset[Key]:
-    return frozenset((item["db"], item["role"]) for item in items)
+    return frozenset(Key.of(item, "role") for item in items)

@@ -13,14 +13,23 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.authority import Need, lacking, needs
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.sessions import kill_sessions
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, Key
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError, StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect, explain
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError, Refusal, StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.moments import in_utc
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.codes import Code
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import (
+    Kind,
+    ServerError,
+    code_of,
+    connect,
+    kind_of,
+)
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 
 if TYPE_CHECKING:
@@ -28,31 +37,32 @@ if TYPE_CHECKING:
 
 try:
     from bson.errors import BSONError
-    from pymongo.errors import AutoReconnect, NotPrimaryError, PyMongoError, ServerSelectionTimeoutError
+    from pymongo.errors import PyMongoError
 except ImportError:
     pass  # the modules tell the user, by require_pymongo
 
 # usersInfo with restrictions also answers every privilege of every user; a hundred administrators stay far below 16 MiB.
 READ_AT_ONCE = 100
 
-# src/mongo/base/error_codes.yml
-USER_NOT_FOUND = 11
-UNAUTHORIZED = 13
-AUTHENTICATION_FAILED = 18
-LOCK_TIMEOUT = 24
-ROLE_NOT_FOUND = 31
-WRITE_CONFLICT = 112
-NO_SUCH_TRANSACTION = 251
-NOT_WRITABLE_PRIMARY = 10107
-USER_EXISTS = 51003
-
-OUTRUN = frozenset({USER_NOT_FOUND, USER_EXISTS, LOCK_TIMEOUT, WRITE_CONFLICT, NO_SUCH_TRANSACTION})
-STEPPED_DOWN = frozenset({91, 189, 11600, 11602})  # the shutdown of the primary, or its step-down, cut the wait short
+_OUTRUN = frozenset({Code.USER_NOT_FOUND, Code.USER_EXISTS, Code.LOCK_TIMEOUT, Code.WRITE_CONFLICT, Code.NO_SUCH_TRANSACTION})
+# The shutdown of the primary, or its step-down, cut the wait short.
+_STEPPED_DOWN = frozenset(
+    {
+        Code.SHUTDOWN_IN_PROGRESS,
+        Code.PRIMARY_STEPPED_DOWN,
+        Code.INTERRUPTED_AT_SHUTDOWN,
+        Code.INTERRUPTED_DUE_TO_REPL_STATE_CHANGE,
+    }
+)
 
 
 def pauses() -> Iterator[float]:
     """Seconds to wait after each of the tries that a command gets."""
     return (0.05 * 2**number for number in range(7))
+
+
+class Refused(ItemError, ServerError):
+    """The server's refusal of a command about one item."""
 
 
 class Outrun(Exception):
@@ -93,8 +103,8 @@ class Accounts:
 
             try:
                 client = enter(login)
-            except StrongholdError as error:
-                if declared in (None, login.password) or _code(error.__cause__) != AUTHENTICATION_FAILED:
+            except ServerError as error:
+                if declared in (None, login.password) or error.code != Code.AUTHENTICATION_FAILED:
                     raise
                 login = replace(login, password=declared)
                 client = enter(login)
@@ -109,19 +119,19 @@ class Accounts:
         login = replace(self.login, password=password)
         try:
             self.client, self.login = self._enter(login), login
-        except StrongholdError as error:
-            if _code(error.__cause__) != AUTHENTICATION_FAILED:
+        except ServerError as error:
+            if error.code != Code.AUTHENTICATION_FAILED:
                 raise
 
     def now(self) -> datetime:
         """The server's clock, which decides for all that manage its accounts. Raises StrongholdError."""
         time: datetime = self.ask("admin", {"hello": 1}, "read the server's clock")["localTime"]
-        return time.replace(tzinfo=time.tzinfo or timezone.utc)
+        return in_utc(time)
 
     def in_use(self) -> set[Key]:
         """The accounts as which ``client`` is logged in. Raises StrongholdError."""
         answer = self.ask("admin", {"connectionStatus": 1}, "find out which account is in use")
-        return {(user["db"], user["user"]) for user in answer["authInfo"]["authenticatedUsers"]}
+        return {Key.of(user, "user") for user in answer["authInfo"]["authenticatedUsers"]}
 
     def listed(self, database: str) -> list[dict[str, Any]]:
         """All users of a database as usersInfo shows them, without restrictions and credentials. Raises as ``read`` does."""
@@ -139,11 +149,11 @@ class Accounts:
         """Those of ``keys`` that exist. Raises ItemError where they may not be read, StrongholdError for the connection."""
         found: dict[Key, Account] = {}
         for start in range(0, len(keys), READ_AT_ONCE):
-            wanted = [{"user": name, "db": database} for database, name in keys[start : start + READ_AT_ONCE]]
+            wanted = [key.document("user") for key in keys[start : start + READ_AT_ONCE]]
             # Restrictions are shown for exact names only, not for a whole database.
             command = {"usersInfo": wanted, "showCredentials": True, "showAuthenticationRestrictions": True}
             users = self.ask("admin", command, "read the users")["users"]
-            found.update({(user["db"], user["user"]): Account.from_document(user) for user in users})
+            found.update({Key.of(user, "user"): Account.from_document(user) for user in users})
         return found
 
     def survey(self, keys: Sequence[Key]) -> tuple[dict[Key, Account], dict[Key, ItemError]]:
@@ -177,7 +187,7 @@ class Accounts:
                 f"the primary did it, but no majority of the set has confirmed it ({unconfirmed.get('errmsg')})",
                 "see mongodb_replicaset_info for the state of the members, then run again",
             )
-            if unconfirmed.get("code") in STEPPED_DOWN:
+            if unconfirmed.get("code") in _STEPPED_DOWN:
                 raise Outrun(error, uncertain=True)
             raise error
 
@@ -194,33 +204,35 @@ class Accounts:
     def _run(self, database: str, command: Mapping[str, Any], attempt: str) -> dict[str, Any]:
         try:
             return self.client[database].command(dict(command))
-        except ServerSelectionTimeoutError as error:  # it has waited long enough
-            raise StrongholdError(self.host, attempt, *explain(error)) from error
-        except AutoReconnect as error:
-            told = StrongholdError(self.host, attempt, *explain(error))
-            rejected = isinstance(error, NotPrimaryError) and _code(error) == NOT_WRITABLE_PRIMARY
-            if rejected and self.client.topology_description.topology_type_name == "Single":
-                raise told from error
-            raise Outrun(told, uncertain=not rejected) from error
         except PyMongoError as error:
-            kind = StrongholdError if _code(error) == AUTHENTICATION_FAILED else ItemError
-            told = kind(self.host, attempt, *self._explain(error, database, command))
-            if _code(error) in OUTRUN:
+            kind, code = kind_of(error), code_of(error)
+            of_connection = kind in (Kind.UNREACHABLE, Kind.INTERRUPTED) or code == Code.AUTHENTICATION_FAILED
+            failure = ServerError if of_connection else Refused
+            told = failure.of(error, self.host, attempt, self._explain(error, database, command))
+            not_primary = code == Code.NOT_WRITABLE_PRIMARY
+            if kind is Kind.INTERRUPTED and not (not_primary and self._is_direct()):
+                raise Outrun(told, uncertain=not not_primary) from error
+            if code in _OUTRUN:
                 raise Outrun(told) from error
             raise told from error
         except (BSONError, OverflowError):  # its text may hold the whole command, and so a password
             reason = "MongoDB cannot store a value (a number beyond 64 bits, or a key with a NUL)"
             raise ItemError(self.host, attempt, reason, "correct custom_data") from None
 
-    def _explain(self, error: PyMongoError, database: str, command: Mapping[str, Any]) -> tuple[str, str]:
-        if _code(error) == ROLE_NOT_FOUND:
+    def _is_direct(self) -> bool:
+        """Whether no other member would be asked, so that it is of no use to try again."""
+        return self.client.topology_description.topology_type_name == "Single"
+
+    def _explain(self, error: PyMongoError, database: str, command: Mapping[str, Any]) -> Refusal | None:
+        """What is known of it beside what ``connection.explain`` knows."""
+        code = code_of(error)
+        if code == Code.ROLE_NOT_FOUND:
             named = str(getattr(error, "details", {}).get("errmsg", "")).partition("role: ")[2]
-            return f"there is no role {named}", "create the role first, or correct its name and database"
-        if _code(error) == UNAUTHORIZED:
-            missing = self._missing(database, command)
-            if missing:
-                return f"the account in use lacks {' and '.join(missing)}", "log in with an account that may do that"
-        return explain(error)
+            return Refusal(f"there is no role {named}", "create the role first, or correct its name and database")
+        missing = self._missing(database, command) if code == Code.UNAUTHORIZED else []
+        if not missing:
+            return None
+        return Refusal(f"the account in use lacks {' and '.join(missing)}", "log in with an account that may do that")
 
     def _missing(self, database: str, command: Mapping[str, Any]) -> list[str]:
         try:
@@ -232,8 +244,3 @@ class Accounts:
     def _needs(self, command: Mapping[str, Any], database: str) -> set[Need]:
         """What a command demands where it is sent to ``database``."""
         return needs(command, database)
-
-
-def _code(error: BaseException | None) -> int | None:
-    code = getattr(error, "code", None)
-    return code if code is not None else (getattr(error, "details", None) or {}).get("code")

@@ -17,8 +17,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import Address, parse_address
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.codes import Code
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect, translate
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 
@@ -32,9 +34,7 @@ try:
 except ImportError:
     pass  # the modules tell the user, by require_pymongo
 
-Key = tuple[str, str]  # (database, name)
-
-NO_SET = (76, 94)  # NoReplicationEnabled, NotYetInitialized: src/mongo/base/error_codes.yml
+NO_SET = (Code.NO_REPLICATION_ENABLED, Code.NOT_YET_INITIALIZED)
 POLL = 0.1  # seconds
 # Databases whose names say nothing about admin.system.users: members log in to each other as __system@local, and a
 # certificate or an LDAP server can vouch for a user of $external that is stored nowhere.
@@ -43,8 +43,7 @@ UNSTORED = ("local", "$external")
 
 def uid_of(key: Key) -> bytes:
     """The digest of its user that a session carries (src/mongo/db/session: getLogicalSessionUserDigestFor)."""
-    database, name = key
-    return hashlib.sha256(f"{name}@{database}".encode()).digest()
+    return hashlib.sha256(str(key).encode()).digest()
 
 
 def data_members(config: Mapping[str, Any]) -> list[Address]:
@@ -85,11 +84,11 @@ def kill_orphans(client: MongoClient[dict[str, Any]], host: str) -> list[str]:
     It finishes what ``kill_sessions`` could not: where the member was out of reach or behind, or the program was killed.
     """
     with translate(host, "end the operations of accounts that are gone"):
-        running = {key for operation in _operations(client) for key in _users(operation) if key[0] not in UNSTORED}
+        running = {key for operation in _operations(client) for key in _users(operation) if key.database not in UNSTORED}
         gone = running - _existing(client, running)
         if gone:
             _kill(client, sorted(gone))
-    return [f"{name}@{database}" for database, name in sorted(gone)]
+    return [str(key) for key in sorted(gone)]
 
 
 def _members(client: MongoClient[dict[str, Any]]) -> list[Address]:
@@ -133,15 +132,15 @@ def _operations(client: MongoClient[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _users(operation: Mapping[str, Any]) -> list[Key]:
-    return [(user["db"], user["user"]) for user in operation["effectiveUsers"]]
+    return [Key.of(user, "user") for user in operation["effectiveUsers"]]
 
 
 def _existing(client: MongoClient[dict[str, Any]], keys: Iterable[Key]) -> set[Key]:
     """Those of ``keys`` that this member stores."""
-    asked = [{"user": name, "db": database} for database, name in keys]
+    asked = [key.document("user") for key in keys]
     answer = client.admin.command({"usersInfo": asked})["users"] if asked else []
-    return {(user["db"], user["user"]) for user in answer}
+    return {Key.of(user, "user") for user in answer}
 
 
 def _names(keys: Iterable[Key]) -> str:
-    return ", ".join(f"{name}@{database}" for database, name in keys)
+    return ", ".join(map(str, keys))

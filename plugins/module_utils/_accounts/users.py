@@ -15,16 +15,15 @@ from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts import scram
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import RESERVED, Terms
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restrictions import (
     Restrictions,
     declared_restrictions,
     restriction_argument_spec,
 )
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.moments import moment
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import moments
 
 EXTERNAL = "$external"
-
-Key = tuple[str, str]  # (database, name)
 
 
 def user_argument_spec() -> dict[str, dict[str, Any]]:
@@ -50,14 +49,14 @@ def user_argument_spec() -> dict[str, dict[str, Any]]:
 class User:
     """What is declared of a user; None means keep what is there, empty means clear.
 
-    ``roles`` holds (role, database). ``overwrite`` lets the password of an existing account be changed. ``terms`` limits its
+    ``overwrite`` lets the password of an existing account be changed. ``terms`` limits its
     time, ``unlimited`` takes such a limit away. ``internal`` marks an account of the collection itself.
     """
 
     name: str
     database: str = "admin"
     password: str | None = field(default=None, repr=False)
-    roles: frozenset[tuple[str, str]] | None = None
+    roles: frozenset[Key] | None = None
     restrictions: Restrictions | None = None
     mechanisms: frozenset[str] | None = None
     custom_data: Mapping[str, Any] | None = None
@@ -90,18 +89,18 @@ class User:
 
     @property
     def key(self) -> Key:
-        return self.database, self.name
+        return Key(self.database, self.name)
 
     @property
     def title(self) -> str:
-        return f"user {self.name}@{self.database}"
+        return f"user {self.key}"
 
 
 @dataclass(frozen=True)
 class Account:
     """A user as the server stores it; ``credentials`` is None when the server does not show them."""
 
-    roles: frozenset[tuple[str, str]]
+    roles: frozenset[Key]
     restrictions: Restrictions
     mechanisms: frozenset[str]
     custom_data: Mapping[str, Any]
@@ -111,7 +110,7 @@ class Account:
     def from_document(cls, document: Mapping[str, Any]) -> Account:
         """From an element of ``usersInfo``'s answer."""
         return cls(
-            roles=frozenset((role["role"], role["db"]) for role in document["roles"]),
+            roles=frozenset(Key.of(role, "role") for role in document["roles"]),
             restrictions=tuple(document.get("authenticationRestrictions") or ()),
             mechanisms=frozenset(document.get("mechanisms") or ()),
             custom_data=document.get("customData") or {},
@@ -122,7 +121,7 @@ class Account:
 def _terms(params: Mapping[str, Any]) -> Terms | None:
     until, granted_by, reason = (params[name] for name in ("valid_until", "granted_by", "reason"))
     if until and granted_by and reason:
-        return Terms(moment(until), granted_by, reason)
+        return Terms(moments.parse(until), granted_by, reason)
     if until:
         raise ValueError("valid_until needs granted_by and reason, so that others can see who gave the access and why")
     if granted_by or reason:
@@ -130,8 +129,8 @@ def _terms(params: Mapping[str, Any]) -> Terms | None:
     return None
 
 
-def roles_of(items: Sequence[Any], database: str) -> frozenset[tuple[str, str]]:
-    """Roles given as names or as {role, db}, as (role, database).
+def roles_of(items: Sequence[Any], database: str) -> frozenset[Key]:
+    """Roles given as names or as {role, db}.
 
     Without a database a role is one of the user's own database, for users of ``$external`` one of ``admin``.
     """
@@ -139,9 +138,9 @@ def roles_of(items: Sequence[Any], database: str) -> frozenset[tuple[str, str]]:
     roles = set()
     for item in items:
         if isinstance(item, str):
-            roles.add((item, home))
+            roles.add(Key(home, item))
         elif isinstance(item, Mapping) and isinstance(item.get("role"), str) and set(item) <= {"role", "db"}:
-            roles.add((item["role"], item.get("db") or home))
+            roles.add(Key(item.get("db") or home, item["role"]))
         else:
             raise ValueError(f"a role is a name or has the keys role and db, unlike {item!r}")
     return frozenset(roles)

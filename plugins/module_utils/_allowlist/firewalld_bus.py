@@ -21,7 +21,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.fire
     rich_rule,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import meeting
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import Refusal, StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import Refusal
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.run import Output, find, run
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.systemd import Systemd
 
@@ -30,6 +30,7 @@ _TIMEOUT = 120  # seconds
 _BUS = "org.fedoraproject.FirewallD1"
 _PATH = "/org/fedoraproject/FirewallD1"
 RELOAD = f"busctl call {_BUS} {_PATH} {_BUS} reload"
+_LISTED_BY = {"ipset": "getIPSets", "policy": "getPolicies"}  # firewalld.dbus(5)
 _OURS = {"target": "CONTINUE", "priority": PRIORITY, "ingress_zones": ["ANY"], "egress_zones": ["HOST"]}
 
 
@@ -107,12 +108,8 @@ class Firewalld:
 
     def _ask(self, interface: str, method: str, name: str) -> Any:
         """The answer; None where firewalld has nothing of that name."""
-        try:
-            return json.loads(self._call(method, "s", name, interface=f".{interface}"))["data"][0]
-        except StrongholdError as error:
-            if "INVALID_IPSET" in error.reason or "INVALID_POLICY" in error.reason:
-                return None
-            raise
+        known = json.loads(self._call(_LISTED_BY[interface], "", interface=f".{interface}"))["data"][0]
+        return json.loads(self._call(method, "s", name, interface=f".{interface}"))["data"][0] if name in known else None
 
     def _call(self, method: str, signature: str, *words: str, interface: str = "") -> str:
         # Only fixed words, numbers and checked addresses.

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.ruleset import KNOCKING, REMEMBERED
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.moments import spelled
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import moments
 
 Counts = dict[str, int]
 
@@ -56,7 +56,7 @@ def _knock(element: Mapping[str, Any], now: float) -> dict[str, Any]:
         "source": element["val"],
         "packets": counter.get("packets", 0),
         "bytes": counter.get("bytes", 0),
-        "last_seen": spelled(int(seen)),
+        "last_seen": moments.text(int(seen)),
     }
 
 
@@ -68,6 +68,10 @@ def _add(counts: Counts, more: Mapping[str, int]) -> None:
 def entries(sources: Iterable[Any]) -> list[dict[str, Any]]:
     """The entries of a group for a result."""
     return [
-        {"source": str(source), "comment": source.comment, "expires": spelled(source.expires) if source.expires > 0 else None}
+        {
+            "source": str(source),
+            "comment": source.comment,
+            "expires": moments.text(source.expires) if source.expires > 0 else None,
+        }
         for source in sources
     ]

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Union
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import BITS, Interval, merge, parse, text
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.moments import moment
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import moments
 
 CLIENTS = "clients"
 RESERVED = ("members", "backup")  # they follow from the hosts of the inventory
@@ -56,7 +56,7 @@ def networks(entries: Iterable[Entry], group: str, now: float | None = None) -> 
     for entry in entries:
         if group_of(entry) == group:
             fields = entry if isinstance(entry, Mapping) else {"source": entry}
-            if not fields.get("expires") or moment(str(fields["expires"])).timestamp() > now:
+            if not fields.get("expires") or moments.parse(str(fields["expires"])).timestamp() > now:
                 source = parse(str(fields["source"]))
                 admitted[source.version].append((source.first, source.last))
     return [

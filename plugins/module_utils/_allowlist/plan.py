@@ -10,11 +10,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist import netlink
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.basis import (
+    basis,
+    is_next,
+    trial_problem,
+    with_what_only_runs,
+)
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.declaration import (
     DEFAULT_PORTS,
     Declaration,
@@ -46,7 +52,6 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan impo
 
 _NOTHING: Ranges = {4: [], 6: []}
 _TABLE = f"table {FAMILY} {TABLE}"
-_GENERATIONS = 1 << 32
 
 Guard = Callable[[Ranges, Ranges, Declaration], None]
 
@@ -173,26 +178,16 @@ class Allowlist:
         return _kernel_drift(self.listing, wanted, ranges), partial(self._load, wanted, ranges)
 
     def _base(self, persist: bool) -> Declaration:
-        boot, ran = self.boot.declaration, self.ran.declaration
-        return (boot or ran if persist else ran or boot) or declared(self.listing) or Declaration()
+        return basis(self.boot.declaration, self.ran.declaration, partial(declared, self.listing), persist=persist)
 
     def _with_what_only_runs(self, target: Declaration, request: Request, former: str | None) -> Declaration:
         ran = (Recorded.of(former) if former else self.ran).declaration or declared(self.listing)
-        if request.purge or ran is None or self.boot.declaration is None:
-            return target
-        only = {name: ran.groups[name] for name in set(ran.groups) - set(self.boot.declaration.groups) - set(request.groups)}
-        if not only:
-            return target
-        running = revise(Declaration(target.ports, only), Request({}), time.time()).groups
-        return replace(target, groups=dict(sorted({**target.groups, **running}.items())))
+        return with_what_only_runs(target, self.boot.declaration, ran, request, time.time())
 
     def _on_trial(self, seconds: int, former: str | None, load: Callable[[], None]) -> Callable[[], None]:
-        attempt = "try the change"
-        if former is not None:
-            raise StrongholdError(self.host, attempt, "another trial is under way", "confirm that one, or wait for its end")
-        if self.listing is None:
-            reason, remedy = "there are no rules to which it could be taken back", "declare them without confirm_timeout first"
-            raise StrongholdError(self.host, attempt, reason, remedy)
+        problem = trial_problem(under_way=former is not None, guarded=self.listing is not None)
+        if problem:
+            raise StrongholdError(self.host, "try the change", *problem)
         before = self.ran.text if self.ran.declaration else self._render(declared(self.listing) or Declaration())
 
         def action() -> None:
@@ -207,11 +202,7 @@ class Allowlist:
         if not self.nft.amend(changes or [], self.generation):
             self.nft.load(update(wanted.ports, ranges, self.listing, management))
         before, self.generation = self.generation, netlink.generation()
-        # One transaction moves it by one, and none is numbered 0.
-        self._certain = before is not None and self.generation in {
-            (before + 1) % _GENERATIONS,
-            1 if before + 1 == _GENERATIONS else None,
-        }
+        self._certain = is_next(before, self.generation)
 
     def drift(self, wanted: Declaration, listing: Listing | None) -> list[str]:
         """In what the kernel's table, ``listing``, is not ``wanted``."""

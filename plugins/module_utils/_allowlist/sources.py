@@ -17,7 +17,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.moments import moment, spelled
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import moments
 
 Interval = tuple[int, int]
 Ranges = dict[int, list[Interval]]  # sorted and disjoint; keys 4 and 6
@@ -54,7 +54,7 @@ class Source(NamedTuple):
     @property
     def line(self) -> str:
         """All of it in one line: ``ADDRESSES[ until TIME][  COMMENT]``."""
-        until = f" until {spelled(self.expires)}" if self.expires > 0 else ""
+        until = f" until {moments.text(self.expires)}" if self.expires > 0 else ""
         return f"{self}{until}  {self.comment}" if self.comment else f"{self}{until}"
 
 
@@ -91,7 +91,7 @@ def read_line(line: str) -> Source:
     except OSError as error:
         raise ValueError(entry) from error
     _SPELLED[version, first, last] = entry
-    return Source(version, first, last, comment, int(moment(time).timestamp()) if time else NEVER)
+    return Source(version, first, last, comment, int(moments.parse(time).timestamp()) if time else NEVER)
 
 
 def merge(intervals: Iterable[Interval]) -> list[Interval]:

@@ -99,6 +99,14 @@ def plan_file(plan: Plan, wanted: File) -> None:
         plan.add(summary, str(wanted.path), _describe(*actual), _describe(wanted.owner, wanted.mode), correct)
 
 
+def plan_absent(plan: Plan, path: Path, *, secret: bool = False) -> None:
+    """Have no file there. Its content is in the diff, unless it is ``secret`` or no text."""
+    present = files.read(path)
+    if present is not None:
+        before = MASK if secret else present.decode(errors="replace")
+        plan.add(f"remove {path}", str(path), before, None, _remover(path))
+
+
 def read_by_mongod(program: str, path: Path) -> Check:
     """A check that lets mongod read a configuration, as ``mongod --outputConfig`` does: options, types and parameters."""
 
@@ -150,6 +158,14 @@ def _corrector(path: Path, owner: Owner, mode: int) -> Callable[[], None]:
 def _correct(path: Path, owner: Owner, mode: int) -> None:
     os.chown(path, owner.uid, owner.gid)
     path.chmod(mode)
+
+
+def _remover(path: Path) -> Callable[[], None]:
+    def remove() -> None:
+        with files.locked([path.parent]):
+            files.remove(path)
+
+    return remove
 
 
 def _writer(wanted: File) -> Callable[[], None]:

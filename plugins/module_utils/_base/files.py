@@ -52,12 +52,6 @@ def write(path: Path, data: bytes, mode: int, uid: int = -1, gid: int = -1) -> N
     _sync(path.parent)
 
 
-def make_private(folder: Path) -> None:
-    """Make a folder, and those above it that are missing, for the owner alone."""
-    for missing in [parent for parent in reversed([folder, *folder.parents]) if not parent.exists()]:
-        missing.mkdir(mode=0o700, exist_ok=True)
-
-
 def nearest(path: Path) -> Path:
     """The path itself, or the first one above it that exists."""
     return next(found for found in (path, *path.parents) if found.exists())

@@ -9,16 +9,19 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
+import platform
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Plan
+
+Item = TypeVar("Item")
 
 
 @contextmanager
@@ -36,11 +39,51 @@ def funnel(module: AnsibleModule, plan: Plan | None = None) -> Iterator[None]:
         )
 
 
-def refuse_doubled(module: AnsibleModule, option: str, titles: Sequence[str]) -> None:
-    """End the module where its list ``option`` declares something more than once."""
+def one_or_many(shared: Mapping[str, Any], options: Mapping[str, Any], many: str) -> dict[str, Any]:
+    """What AnsibleModule is given for one thing with ``options``, or for several of them in the list ``many``.
+
+    They are known by name and database; those of ``databases`` that ``many`` does not hold may be purged. ``shared`` are the
+    module's other options.
+    """
+    element = {**options, "name": {**options["name"], "required": True}}
+    return {
+        "argument_spec": {
+            **shared,
+            **options,
+            many: {"type": "list", "elements": "dict", "options": element},
+            "purge": {"type": "bool", "default": False},
+            "databases": {"type": "list", "elements": "str"},
+        },
+        "mutually_exclusive": [("name", many)],
+        "required_one_of": [("name", many)],
+        "required_if": [("purge", True, (many, "databases"))],
+        "supports_check_mode": True,
+    }
+
+
+def declared(params: Mapping[str, Any], many: str, noun: str, parse: Callable[[Mapping[str, Any]], Item]) -> list[Item]:
+    """What a task declares through options of ``one_or_many``; ``parse`` raises ValueError with the end of a sentence.
+
+    Raises StrongholdError for what cannot be used, and for what is declared twice.
+    """
+    entries = [params] if params[many] is None else params[many]
+    titles = [f"{noun} {options['name']}@{options['database']}" for options in entries]
+    require_once(many, titles)
+    found = []
+    for title, options in zip(titles, entries):
+        try:
+            found.append(parse(options))
+        except ValueError as error:
+            raise StrongholdError(platform.node(), f"accept the declaration of {title}", str(error), "correct it") from error
+    return found
+
+
+def require_once(option: str, titles: Sequence[str]) -> None:
+    """Raises StrongholdError where the list ``option`` declares something more than once."""
     doubled = sorted({title for title in titles if titles.count(title) > 1})
     if doubled:
-        module.fail_json(msg=f"The option {option} declares more than once: {', '.join(doubled)}.")
+        reason = f"it declares more than once: {', '.join(doubled)}"
+        raise StrongholdError(platform.node(), f"accept the option {option}", reason, "declare it once")
 
 
 @dataclass(frozen=True)

@@ -12,28 +12,25 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 
-def moment(text: str) -> datetime:
+def parse(spelled: str) -> datetime:
     """A point in time in UTC from ISO 8601. Raises ValueError, also where the zone is missing."""
-    spelled = text[:-1] + "+00:00" if text[-1:] in ("Z", "z") else text
+    plain = spelled[:-1] + "+00:00" if spelled[-1:] in ("Z", "z") else spelled
     try:
-        found = datetime.fromisoformat(spelled)
+        found = datetime.fromisoformat(plain)
     except ValueError:
-        raise ValueError(f"{text!r} is not a time as in ISO 8601, such as 2030-12-31T18:00:00+01:00") from None
+        raise ValueError(f"{spelled!r} is not a time as in ISO 8601, such as 2030-12-31T18:00:00+01:00") from None
     if found.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone; append Z for UTC, or an offset such as +01:00")
-    return milliseconds(found)
+        raise ValueError(f"{spelled!r} has no time zone; append Z for UTC, or an offset such as +01:00")
+    return in_utc(found)
 
 
-def spelled(seconds: int) -> str:
-    """ISO 8601 in UTC of seconds since 1970."""
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+def text(time: datetime | float, timespec: str = "seconds") -> str:
+    """ISO 8601 in UTC of a time, or of seconds since 1970; ``timespec`` as of ``datetime.isoformat``."""
+    aware = in_utc(time) if isinstance(time, datetime) else datetime.fromtimestamp(time, timezone.utc)
+    return aware.isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
 def in_utc(time: datetime) -> datetime:
-    """The same point in time in UTC; one without a zone is taken for UTC."""
-    return time.replace(tzinfo=timezone.utc) if time.tzinfo is None else time.astimezone(timezone.utc)
-
-
-def milliseconds(time: datetime) -> datetime:
-    """In UTC, cut to whole milliseconds."""
-    return in_utc(time).replace(microsecond=time.microsecond // 1000 * 1000)
+    """The same point in time in UTC, cut to whole milliseconds as MongoDB stores it; one without a zone is taken for UTC."""
+    aware = time.replace(tzinfo=timezone.utc) if time.tzinfo is None else time.astimezone(timezone.utc)
+    return aware.replace(microsecond=time.microsecond // 1000 * 1000)

@@ -42,6 +42,14 @@ class Systemd:
         """Have the unit start at boot."""
         self._run("enable")
 
+    def disable(self) -> None:
+        """Have the unit no longer start at boot."""
+        self._run("disable")
+
+    def forget_failure(self) -> None:
+        """Have a unit that failed, if there is one, told as failed no more."""
+        self._systemctl("reset-failed", self.unit)
+
     def needs_reload(self) -> bool:
         """Whether the unit's files changed since systemd read them."""
         shown = self._systemctl("show", "--property=NeedDaemonReload", "--value", self.unit)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import Refusal, StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._host import pgp
 from ansible_collections.stronghold.mongodb.plugins.module_utils._host.state import HostState, ManagedFile
 
@@ -75,30 +75,32 @@ def source(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _source_problems(settings: Settings, result: Mapping[str, Any], codename: str) -> list[tuple[str, str]]:
+def _source_problems(settings: Settings, result: Mapping[str, Any], codename: str) -> list[Refusal]:
     problems = []
     distribution, vendor = settings["distribution"], not settings["mirror"]
     if vendor and codename in NOT_AT_VENDOR and not settings["suite"]:
         problems.append(
-            (
+            Refusal(
                 f"MongoDB publishes no packages for {distribution} {settings['release']} ({codename})",
                 "set mongodb_install_mirror to a mirror that has them, or mongodb_install_suite to a suite that runs there",
             )
         )
     if vendor and distribution == "Debian" and settings["machine"] == "aarch64":
-        problems.append(("MongoDB publishes no aarch64 packages for Debian", "set mongodb_install_mirror or use Ubuntu"))
+        problems.append(Refusal("MongoDB publishes no aarch64 packages for Debian", "set mongodb_install_mirror or use Ubuntu"))
     if not result["fingerprint"]:
         problems.append(
-            (
+            Refusal(
                 f"the fingerprint of the key that signs MongoDB {result['series']} is not known here",
                 "set mongodb_install_key_fingerprint to the one that its publisher states",
             )
         )
     elif not re.fullmatch(r"[0-9A-F]{40}", result["fingerprint"]):
-        problems.append(("mongodb_install_key_fingerprint is not 40 hex digits", "set the whole fingerprint, not a key id"))
+        problems.append(
+            Refusal("mongodb_install_key_fingerprint is not 40 hex digits", "set the whole fingerprint, not a key id")
+        )
     if re.search(r"//[^/@]*@", f"{result['url']} {result['key_url']}"):
         problems.append(
-            (
+            Refusal(
                 "the URL of the mirror holds a password, and the repository file is world-readable",
                 "put it into apt's auth.conf.d instead",
             )
@@ -117,7 +119,7 @@ def plan(survey: HostState, origin: Mapping[str, Any], settings: Settings) -> di
     (names to hold).
     """
     apt = settings["distribution"] in CODENAMES
-    problems: list[tuple[str, str]] = []
+    problems: list[Refusal] = []
     specs = []
     for name in settings["packages"]:
         present = survey["packages"].get(name)
@@ -171,18 +173,18 @@ def _older(installed: str, wanted: str) -> bool:
     return now is not None and then is not None and now < then
 
 
-def _refusal(name: str, installed: str, wanted: str) -> tuple[str, str] | None:
+def _refusal(name: str, installed: str, wanted: str) -> Refusal | None:
     now, then = _release(installed), _release(wanted)
     if now is None:
-        return f"the version {installed!r} of the installed {name} cannot be read", "install a release of the vendor's"
+        return Refusal(f"the version {installed!r} of the installed {name} cannot be read", "install a release of the vendor's")
     series = tuple(int(part) for part in _series(wanted).split("."))
     if now[:2] < series:
-        return (
+        return Refusal(
             f"{name} {installed} is installed and {wanted} is another series",
             "use the upgrade playbook, which goes through the series one by one",
         )
     if now[:2] > series or (then and now > then):
-        return (
+        return Refusal(
             f"{name} {installed} is installed and {wanted} is older",
             "restore a backup on new hosts to go back to an older release",
         )

@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import Refusal, StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._host.state import HostState
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.modes import LADDERS
 
@@ -46,17 +46,17 @@ def problems(platform: Mapping[str, str]) -> list[str]:
     found = []
     if version not in SYSTEMS.get(system, ()):
         found.append(
-            (
+            Refusal(
                 f"{platform['distribution']} {platform['version']} is not supported",
                 "use Debian 12 or 13, Ubuntu 22.04 or 24.04, or a RHEL 8 or 9",
             )
         )
     if platform["machine"] not in MACHINES:
-        found.append((f"MongoDB has no packages for {platform['machine']}", f"use one of {' and '.join(MACHINES)}"))
+        found.append(Refusal(f"MongoDB has no packages for {platform['machine']}", f"use one of {' and '.join(MACHINES)}"))
     if platform["service_manager"] != "systemd":
-        found.append((f"its service manager is {platform['service_manager']}", "use a host that systemd has booted"))
+        found.append(Refusal(f"its service manager is {platform['service_manager']}", "use a host that systemd has booted"))
     if tuple(int(part) for part in platform["python"].split(".")[:2]) < OLDEST_PYTHON:
-        found.append((f"its Python is {platform['python']}", "point ansible_python_interpreter to 3.9 or later"))
+        found.append(Refusal(f"its Python is {platform['python']}", "point ansible_python_interpreter to 3.9 or later"))
     return [str(StrongholdError(platform["host"], "accept this host", *problem)) for problem in found]
 
 
@@ -85,7 +85,7 @@ def plan(survey: HostState, settings: Settings) -> dict[str, Any]:
         findings += [*_storage_findings(survey, settings), *sysctl_findings, *thp_findings]
         stops += _member_problems(survey, settings)
     if settings["strict"]:
-        stops += [(text, "mend this or unset mongodb_host_strict") for text in findings]
+        stops += [Refusal(text, "mend this or unset mongodb_host_strict") for text in findings]
     venv = _venv(survey, settings)
     time_unit = _time_unit(survey, settings)
     return {
@@ -105,24 +105,26 @@ def _series(version: str) -> tuple[int, int]:
     return int(major), int(minor)
 
 
-def _member_problems(survey: HostState, settings: Settings) -> list[tuple[str, str]]:
+def _member_problems(survey: HostState, settings: Settings) -> list[Refusal]:
     series = _series(settings["version"])
     kernel = re.match(r"(\d+)\.(\d+)", settings["kernel"])
     problems = []
     if series >= THP_ON_SINCE and kernel and (int(kernel[1]), int(kernel[2])) >= RSEQ_KERNEL:
         problems.append(
-            (
+            Refusal(
                 f"mongod {settings['version']} crashes on Linux {settings['kernel']} (SERVER-121912)",
                 "boot a kernel older than 6.19 or choose MongoDB 7.0",
             )
         )
     if series >= AVX_SINCE and settings["machine"] == "x86_64" and not survey["cpu"]["avx"]:
-        problems.append((f"MongoDB {settings['version']} needs a processor with AVX", "let the hypervisor pass AVX through"))
+        problems.append(
+            Refusal(f"MongoDB {settings['version']} needs a processor with AVX", "let the hypervisor pass AVX through")
+        )
     if series >= AVX_SINCE and settings["machine"] == "aarch64" and not survey["cpu"]["atomics"]:
-        problems.append((f"MongoDB {settings['version']} needs a processor with ARMv8.2-A", "choose another machine"))
+        problems.append(Refusal(f"MongoDB {settings['version']} needs a processor with ARMv8.2-A", "choose another machine"))
     if survey["set_name"] not in (None, settings["cluster"]):
         problems.append(
-            (
+            Refusal(
                 f"it is a member of the replica set '{survey['set_name']}' and not of '{settings['cluster']}'",
                 "set mongodb_cluster_name to the name of the set, which cannot be changed, or use another host",
             )
@@ -133,9 +135,11 @@ def _member_problems(survey: HostState, settings: Settings) -> list[tuple[str, s
         problems += [refusal for refusal in refusals if refusal]
     lack = _lack_of_space(survey, settings)
     if lack and not survey["has_data"]:
-        problems.append((lack, "free space or lower mongodb_host_min_free_mb"))
+        problems.append(Refusal(lack, "free space or lower mongodb_host_min_free_mb"))
     if survey["user"] and survey["user"]["uid"] == 0:
-        problems.append((f"the service account {settings['user']} has uid 0", "choose another mongodb_cluster_service_user"))
+        problems.append(
+            Refusal(f"the service account {settings['user']} has uid 0", "choose another mongodb_cluster_service_user")
+        )
     return problems
 
 
@@ -175,10 +179,10 @@ def _source_findings(settings: Settings) -> list[str]:
     return ["Python packages come over plain HTTP, where nobody proves their origin"] if plain else []
 
 
-def _time_problems(survey: HostState, settings: Settings) -> list[tuple[str, str]]:
+def _time_problems(survey: HostState, settings: Settings) -> list[Refusal]:
     if survey["container"] or survey["time_services"] or settings["manage_time"]:
         return []
-    return [("no time service runs", "start chrony or another one, or set mongodb_host_manage_time")]
+    return [Refusal("no time service runs", "start chrony or another one, or set mongodb_host_manage_time")]
 
 
 def _time_unit(survey: HostState, settings: Settings) -> str:

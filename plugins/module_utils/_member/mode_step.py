@@ -52,5 +52,5 @@ class ModeStep:
         except StrongholdError as error:
             return f"it refused to change its mode ({error.reason})"
         files.write(self.started, data, 0o600)
-        start_record.renew(record, [path], {path: digest})
+        start_record.renew(record, {path: digest}, {path: digest})
         return ""

@@ -17,9 +17,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._member import start_record
-from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import ServerError, connect
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, pem, preflight
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.handshake import presented
@@ -101,10 +102,8 @@ class Rotation:
         except StrongholdError as error:
             return f"it refused to rotate its certificates ({error.reason})"
         problem = self._disproof(wanted)
-        # A file that changed meanwhile keeps its old digest, so that the next run sees to it.
-        after = start_record.digests(paths)
         if not problem:
-            start_record.renew(self._record, [path for path in paths if after[path] == before[path]], after)
+            start_record.renew(self._record, before, start_record.digests(paths))
         return problem
 
     def expired(self) -> str:
@@ -112,9 +111,7 @@ class Rotation:
         found = self._presented().certificate
         if found is None or validity(found)[1] > _now():
             return ""
-        return (
-            f"it presents a certificate that expired on {describe.moment(validity(found)[1])} (serial {describe.serial(found)})"
-        )
+        return f"it presents a certificate that expired on {moments.text(validity(found)[1])} (serial {describe.serial(found)})"
 
     def shut_out(self, error: StrongholdError) -> str:
         """That the server verifies, ends connections, and runs with other revocation lists than are on disk, as a clause.
@@ -122,7 +119,8 @@ class Rotation:
         With a list that has ended it refuses every certificate, and nobody can tell it to take up another one.
         """
         lists = str(self.files.revocations)
-        if "closed the connection" not in error.reason or (start_record.since_start(self._record) or {}).get(lists) != "changed":
+        closed = isinstance(error, ServerError) and error.closed
+        if not closed or (start_record.since_start(self._record) or {}).get(lists) != "changed":
             return ""
         found = self._presented()
         if found.certificate is None or found.problem:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
@@ -58,19 +58,25 @@ def since_start(record: Path) -> dict[str, str] | None:
         raise StrongholdError(platform.node(), "compare files with those of the server's start", reason, "run as root") from error
 
 
-def renewed(text: str, paths: Collection[str], digests: Mapping[str, str | None]) -> str:
-    """The record ``text`` with the digests of ``paths`` as they are now; its other lines stay as they are."""
-    recorded = parse_record(text)
-    for path in set(paths) & set(recorded):
-        text = text.replace(f"{recorded[path]}  {path}\n", f"{digests[path]}  {path}\n")
-    return text
+def renewed(text: str, before: Mapping[str, str | None], after: Mapping[str, str | None]) -> str:
+    """The record ``text`` with the digests of files that a server took up between ``before`` and ``after``.
+
+    A file that changed meanwhile keeps its old digest, so that the next run sees to it; so does what is not recorded.
+    """
+    kept = {path: digest for path, digest in after.items() if path in before and before[path] == digest}
+    return "".join(_renewed(line, kept) for line in text.splitlines(keepends=True))
 
 
-def renew(record: Path, paths: Collection[str], digests: Mapping[str, str | None]) -> None:
-    """Have the file tell that the server runs with ``paths`` as they are now."""
+def _renewed(line: str, digests: Mapping[str, str | None]) -> str:
+    match = _LINE.fullmatch(line.splitlines()[0])
+    return line if match is None or match[2] not in digests else f"{digests[match[2]]}{line[match.end(1) :]}"
+
+
+def renew(record: Path, before: Mapping[str, str | None], after: Mapping[str, str | None]) -> None:
+    """Have the file tell that the server runs with what was the same in ``before`` and ``after``, digests by path."""
     with files.locked([record.parent]):
         text = record.read_text(encoding="utf-8", errors="surrogateescape")
-        data = renewed(text, paths, digests).encode("utf-8", errors="surrogateescape")
+        data = renewed(text, before, after).encode("utf-8", errors="surrogateescape")
         files.write(record, data, files.mode(record))
 
 

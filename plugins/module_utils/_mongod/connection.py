@@ -14,15 +14,18 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import Refusal, StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.codes import Code
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
     from pymongo import MongoClient
+    from typing_extensions import Self
 
 try:
     import pymongo
@@ -34,6 +37,34 @@ except ImportError:
 
 MINIMUM_PYMONGO = (4, 6)
 APP_NAME = "stronghold.mongodb"
+
+
+class Kind(Enum):
+    """What became of a request to a server."""
+
+    REFUSED = "the server answered with an error"
+    UNREACHABLE = "no server could be selected within the timeout"
+    INTERRUPTED = "the connection ended, or the member is no longer the primary"
+    NOT_SENT = "the client did not send it"
+
+
+class ServerError(StrongholdError):
+    """A failure of a request to a server. ``code`` is the server's, None where it sent none.
+
+    ``closed`` tells that the server ended the connection without a word.
+    """
+
+    kind: Kind
+    code: int | None
+    closed: bool
+
+    @classmethod
+    def of(cls, error: Exception, host: str, attempt: str, refusal: Refusal | None = None) -> Self:
+        """From a PyMongo error, with ``refusal`` instead of what is generally known of it."""
+        known = explain(error)
+        made = cls(host, attempt, *(refusal or known))
+        made.kind, made.code, made.closed = kind_of(error), code_of(error), known == _CLOSED
+        return made
 
 
 def require_pymongo(module: AnsibleModule) -> None:
@@ -53,7 +84,7 @@ def connect(login: Login, attempt: str = "connect") -> Iterator[MongoClient[dict
 
     Without ``login.replica_set`` the connection is direct, so it also serves secondaries and servers whose
     set is not initiated. Errors raised inside the block by the server are translated too, as a failure of
-    ``attempt`` (completes "could not ..."). Raises StrongholdError.
+    ``attempt`` (completes "could not ..."). Raises ServerError.
     """
     with translate(login.where, attempt):
         try:
@@ -78,12 +109,11 @@ def _leave_without_waiting() -> None:
 
 @contextmanager
 def translate(host: str, attempt: str) -> Iterator[None]:
-    """Raise a StrongholdError for every PyMongo error in the block."""
+    """Raise a ServerError for every PyMongo error in the block."""
     try:
         yield
     except pymongo_errors.PyMongoError as error:
-        reason, remedy = explain(error)
-        raise StrongholdError(host, attempt, reason, remedy) from error
+        raise ServerError.of(error, host, attempt) from error
 
 
 def _client(login: Login) -> MongoClient[dict[str, Any]]:
@@ -125,97 +155,112 @@ def _client(login: Login) -> MongoClient[dict[str, Any]]:
     return pymongo.MongoClient(address, **options)
 
 
-# Server error codes: src/mongo/base/error_codes.yml of the server.
-_BY_CODE: dict[int, tuple[str, str]] = {
-    2: ("the server does not accept a value ({detail})", "correct the option that it names"),
-    13: ("the account lacks the privilege ({detail})", "log in with an account that holds it"),
-    18: (
+_BY_CODE: Mapping[int, Refusal] = {
+    Code.BAD_VALUE: Refusal("the server does not accept a value ({detail})", "correct the option that it names"),
+    Code.UNAUTHORIZED: Refusal("the account lacks the privilege ({detail})", "log in with an account that holds it"),
+    Code.AUTHENTICATION_FAILED: Refusal(
         "the server refused the user name, the password or the client's address",
         "check login_user, login_password, login_database and the account's authenticationRestrictions",
     ),
-    31: ("a role does not exist ({detail})", "create the role first, or correct its name and database"),
-    94: ("the replica set is not initiated yet", "initiate it with stronghold.mongodb.mongodb_replicaset"),
-    10107: ("this member is not the primary", "name the set in replica_set so that the primary is found"),
+    Code.ROLE_NOT_FOUND: Refusal("a role does not exist ({detail})", "create the role first, or correct its name and database"),
+    Code.NOT_YET_INITIALIZED: Refusal(
+        "the replica set is not initiated yet", "initiate it with stronghold.mongodb.mongodb_replicaset"
+    ),
+    Code.NOT_WRITABLE_PRIMARY: Refusal(
+        "this member is not the primary", "name the set in replica_set so that the primary is found"
+    ),
 }
 
+_CLOSED = Refusal("the server closed the connection, as it does when it demands TLS", "check the tls options")
+
 # Fragments of what ssl, socket and PyMongo report when no server could be selected, most specific first.
-_BY_TEXT: tuple[tuple[tuple[str, ...], str, str], ...] = (
+_BY_TEXT: tuple[tuple[tuple[str, ...], Refusal], ...] = (
     (
         ("hostname mismatch", "ip address mismatch", "doesn't match"),
-        "its certificate is not valid for this name",
-        "connect by a name that the certificate carries, or re-issue it with this name",
+        Refusal(
+            "its certificate is not valid for this name",
+            "connect by a name that the certificate carries, or re-issue it with this name",
+        ),
     ),
     (
         ("certificate has expired",),
-        "its certificate has expired",
-        "renew it with stronghold.mongodb.mongodb_tls",
+        Refusal("its certificate has expired", "renew it with stronghold.mongodb.mongodb_tls"),
     ),
     (
         ("certificate_verify_failed", "unable to get local issuer", "self-signed certificate"),
-        "its certificate is not signed by the trusted authority",
-        "give the right tls_ca_file",
+        Refusal("its certificate is not signed by the trusted authority", "give the right tls_ca_file"),
     ),
     (
         ("certificate required", "certificate_required", "handshake failure", "tlsv13_alert", "bad certificate"),
-        "the server refused this client's certificate or demands one",
-        "give a tls_certificate_key_file that its authority signed",
+        Refusal(
+            "the server refused this client's certificate or demands one",
+            "give a tls_certificate_key_file that its authority signed",
+        ),
     ),
     (
         ("wrong_version_number", "record layer failure", "unexpected eof", "eof occurred"),
-        "the server does not speak TLS there",
-        "check login_port, or set tls to false if this server really has no TLS",
+        Refusal("the server does not speak TLS there", "check login_port, or set tls to false if this server really has no TLS"),
     ),
     (
         (
             *("no such file", "permission denied", "is a directory", "no certificate or crl"),
             *("could not load", "couldn't load", "pem lib", "private key doesn't match"),
         ),
-        "a TLS file given to the client cannot be used ({detail})",
-        "check tls_ca_file and tls_certificate_key_file",
+        Refusal("a TLS file given to the client cannot be used ({detail})", "check tls_ca_file and tls_certificate_key_file"),
     ),
     (
         ("connection refused",),
-        "nothing listens there",
-        "start mongod, and check login_host and login_port",
+        Refusal("nothing listens there", "start mongod, and check login_host and login_port"),
     ),
     (
         ("name or service not known", "nodename nor servname", "temporary failure in name", "no address associated"),
-        "the name does not resolve",
-        "correct login_host, or add the name to DNS or /etc/hosts",
+        Refusal("the name does not resolve", "correct login_host, or add the name to DNS or /etc/hosts"),
     ),
     (
         ("replica set name", "no replica set members"),
-        "the server there belongs to no replica set or to one of another name",
-        "check replica_set",
+        Refusal("the server there belongs to no replica set or to one of another name", "check replica_set"),
     ),
     (
         ("no primary", "no replica set members match selector"),
-        "the set has no primary now",
-        "see mongodb_replicaset_info for the state of its members",
+        Refusal("the set has no primary now", "see mongodb_replicaset_info for the state of its members"),
     ),
     (
         ("connection closed", "connection reset"),
-        "the server closed the connection, as it does when it demands TLS",
-        "check the tls options",
+        _CLOSED,
     ),
     (
         ("timed out", "timeout", "no route to host", "network is unreachable", "host is unreachable"),
-        "no answer came within the timeout",
-        "check that the host is up and that its firewall admits this one",
+        Refusal("no answer came within the timeout", "check that the host is up and that its firewall admits this one"),
     ),
 )
 
 
-def explain(error: Exception) -> tuple[str, str]:
+def explain(error: Exception) -> Refusal:
     """Reason and remedy, for people, of a PyMongo error."""
-    details = getattr(error, "details", None)
-    details = details if isinstance(details, Mapping) else {}
-    detail = " ".join(str(details.get("errmsg") or error).split())
-    known = _BY_CODE.get(getattr(error, "code", None) or details.get("code", 0))
+    detail = " ".join(str(_details(error).get("errmsg") or error).split())
+    known = _BY_CODE.get(code_of(error) or 0)
     if known is None and not isinstance(error, pymongo_errors.OperationFailure):
         text = str(error).lower()
-        known = next(((reason, remedy) for marks, reason, remedy in _BY_TEXT if any(mark in text for mark in marks)), None)
+        known = next((refusal for marks, refusal in _BY_TEXT if any(mark in text for mark in marks)), None)
     if known is None:
-        known = ("of the error '{detail}'", "see the server's log for the cause")
-    reason, remedy = known
-    return reason.replace("{detail}", detail[:300]), remedy
+        known = Refusal("of the error '{detail}'", "see the server's log for the cause")
+    return known._replace(reason=known.reason.replace("{detail}", detail[:300]))
+
+
+def code_of(error: BaseException) -> int | None:
+    """The server's code in a PyMongo error."""
+    code: int | None = getattr(error, "code", None)
+    return _details(error).get("code") if code is None else code
+
+
+def kind_of(error: BaseException) -> Kind:
+    if isinstance(error, pymongo_errors.ServerSelectionTimeoutError):
+        return Kind.UNREACHABLE
+    if isinstance(error, pymongo_errors.AutoReconnect):
+        return Kind.INTERRUPTED
+    return Kind.REFUSED if isinstance(error, pymongo_errors.OperationFailure) else Kind.NOT_SENT
+
+
+def _details(error: BaseException) -> Mapping[str, Any]:
+    details = getattr(error, "details", None)
+    return details if isinstance(details, Mapping) else {}

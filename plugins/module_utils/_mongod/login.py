@@ -36,6 +36,17 @@ def login_argument_spec() -> dict[str, dict[str, Any]]:
     }
 
 
+_AS_THE_OPTION = (
+    "replica_set",
+    "auth_mechanism",
+    "tls",
+    "tls_ca_file",
+    "tls_certificate_key_file",
+    "tls_certificate_key_password",
+    "tls_crl_file",
+)
+
+
 @dataclass(frozen=True)
 class Login:
     """Where and as whom to connect. ``host`` is a name or address without port; ``timeout`` is in seconds."""
@@ -63,10 +74,8 @@ class Login:
             user=params["login_user"],
             password=params["login_password"],
             database=params["login_database"],
-            replica_set=params["replica_set"],
             timeout=params["login_timeout"],
-            **{name: params[name] for name in ("auth_mechanism",)},
-            **{name: value for name, value in params.items() if name.startswith("tls")},
+            **{name: params[name] for name in _AS_THE_OPTION},
         )
 
     @property

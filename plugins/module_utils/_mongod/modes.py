@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import Refusal, StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod import conf
 
 
@@ -30,7 +30,7 @@ class Ladder:
     playbook: str
     declare: str
 
-    def refusal(self, present: str | None, declared: str) -> tuple[str, str] | None:
+    def refusal(self, present: str | None, declared: str) -> Refusal | None:
         """Why a member with ``present`` is not simply given ``declared``, and what to do instead."""
         if present in (None, declared):
             return None
@@ -38,9 +38,9 @@ class Ladder:
             f"{self.what} {present}, and {declared} is declared, which members on the other side of the change would not accept"
         )
         if present == self.steps[-1]:
-            return reason, f"{self.declare}, since a set does not go back"
+            return Refusal(reason, f"{self.declare}, since a set does not go back")
         first = "" if declared == self.steps[-1] else f"{self.declare} and "
-        return reason, f"{first}run the playbook stronghold.mongodb.{self.playbook}"
+        return Refusal(reason, f"{first}run the playbook stronghold.mongodb.{self.playbook}")
 
     def later(self, present: str | None, step: str | None) -> str:
         """The one of the two that is further on. Raises ValueError where neither is a step."""
@@ -74,14 +74,16 @@ def problem(name: str, survey: Mapping[str, Any], declared: str, host: str) -> s
     present = survey[name]
     found = None
     if declared != ladder.steps[-1]:
-        found = f"{declared} is declared, to which the next run of site would try to return", ladder.declare
+        found = Refusal(f"{declared} is declared, to which the next run of site would try to return", ladder.declare)
     elif present not in ladder.steps:
-        found = (
+        found = Refusal(
             f"its mongod.conf has {present or 'nothing'} for it and not one of {', '.join(ladder.steps)}",
             "run this against a set that the playbook stronghold.mongodb.site has made",
         )
     elif name == "cluster_auth" and survey["tls_mode"] in (None, NO_CERTIFICATES):
-        found = "servers that speak to each other in clear present no certificates", "run stronghold.mongodb.require_tls before"
+        found = Refusal(
+            "servers that speak to each other in clear present no certificates", "run stronghold.mongodb.require_tls before"
+        )
     return str(StrongholdError(host, f"move to {ladder.steps[-1]}", *found)) if found else ""
 
 

@@ -13,19 +13,19 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, moments, secrets
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.secrets import CONTROLLER
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import revocation
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.describe import moment
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.judge import BACKDATED
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.library import validity
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import (
@@ -53,9 +53,6 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile im
 with suppress(ImportError):
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
-
-CONTROLLER = "the controller"
-_OTHERS = 0o077
 
 
 @dataclass(frozen=True)
@@ -102,7 +99,7 @@ class AuthorityFolder:
         made = False
         if self.certificate() is None:
             try:
-                files.make_private(self.folder)
+                secrets.hold(self.folder)
                 with files.locked([self.folder]):
                     made = self._create(now)
             except OSError as error:
@@ -112,11 +109,19 @@ class AuthorityFolder:
         if certificate is None or data is None:
             raise self._failure(f"{self._certificate_file} is there and {self._key_file} is not", "put it back from your backup")
         if validity(certificate)[1] <= now:
-            raise self._failure(f"it expired on {moment(validity(certificate)[1])}", "replace the authority")
+            raise self._failure(f"it expired on {moments.text(validity(certificate)[1])}", "replace the authority")
         key = self._unlock(data)
         if public_bytes(key.public_key()) != public_bytes(certificate.public_key()):
             raise self._failure("its key does not belong to its certificate", "put both files back from one backup")
         return Pair(certificate, (), key), made
+
+    def guard(self) -> None:
+        """Keep what is there already out of repositories, as an earlier version did not. Raises StrongholdError."""
+        try:
+            for folder in (self.folder, self.passphrase_file.parent if self.passphrase_file else self.folder):
+                secrets.guard(folder)
+        except OSError as error:
+            raise self._failure(f"of the error '{error}'", "check the folder and its owner") from error
 
     def has_key(self) -> bool:
         return self._read(self._key_file) is not None
@@ -231,17 +236,12 @@ class AuthorityFolder:
     def _passphrase(self, *, make: bool = False) -> str:
         if self.passphrase_file is None:
             passphrase = self.passphrase
+        elif make:
+            passphrase = secrets.kept(self.passphrase_file, token_urlsafe(32))
         else:
-            data = self._read(self.passphrase_file)
-            if data is None and make:
-                files.make_private(self.passphrase_file.parent)
-                data = secrets.token_urlsafe(32).encode()
-                files.write(self.passphrase_file, data + b"\n", 0o600)
-            elif data is None:
+            passphrase = secrets.read(self.passphrase_file)
+            if passphrase is None:
                 raise self._failure(f"its passphrase file {self.passphrase_file} is missing", "put it back from your backup")
-            elif self.passphrase_file.stat().st_mode & _OTHERS:
-                raise self._failure(f"others can read its passphrase file {self.passphrase_file}", "set its mode to 0600")
-            passphrase = data.decode(errors="replace").rstrip("\r\n")
         if not passphrase:
             raise self._failure("its passphrase is empty", "give one")
         return passphrase

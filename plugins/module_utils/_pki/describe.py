@@ -14,6 +14,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.library import validity
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import alternative_names, rfc2253
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import key_type_of
@@ -21,11 +22,6 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile im
 with suppress(ImportError):
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
-
-
-def moment(when: datetime) -> str:
-    """ISO 8601 in UTC, to the second."""
-    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def days_between(now: datetime, end: datetime) -> int:
@@ -50,8 +46,8 @@ def facts(certificate: x509.Certificate, now: datetime) -> dict[str, Any]:
         "subject": rfc2253(certificate.subject),
         "serial": serial(certificate),
         "fingerprint": certificate.fingerprint(hashes.SHA256()).hex().upper(),
-        "not_before": moment(start),
-        "not_after": moment(end),
+        "not_before": moments.text(start),
+        "not_after": moments.text(end),
         "days_left": days_between(now, end),
     }
 
@@ -64,10 +60,10 @@ def for_diff(certificate: x509.Certificate) -> dict[str, Any]:
         "key_type": key_type_of(certificate.public_key()),
         "issuer": rfc2253(certificate.issuer),
         "serial": serial(certificate),
-        "not_after": moment(validity(certificate)[1]),
+        "not_after": moments.text(validity(certificate)[1]),
     }
 
 
 def for_list(certificates: Iterable[x509.Certificate]) -> list[str]:
     """One line per certificate, for the diff of a bundle."""
-    return [f"{rfc2253(item.subject)} serial {serial(item)} until {moment(validity(item)[1])}" for item in certificates]
+    return [f"{rfc2253(item.subject)} serial {serial(item)} until {moments.text(validity(item)[1])}" for item in certificates]

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.describe import days_between, moment, serial
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.describe import days_between, serial
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.library import validity
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import alternative_names, rfc2253
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.pem import Pair, public_bytes
@@ -98,7 +99,7 @@ def near_end(certificate: x509.Certificate, wanted: Wanted, now: datetime) -> li
     """That it is to be replaced soon, as a clause; nothing of one that has ended."""
     start, end = validity(certificate)
     if now < end < now + (wanted.renew_before or (end - start - BACKDATED) / 3):
-        return [f"it expires in {days_between(now, end)} days, on {moment(end)}"]
+        return [f"it expires in {days_between(now, end)} days, on {moments.text(end)}"]
     return []
 
 
@@ -206,15 +207,15 @@ def _time(certificate: x509.Certificate, wanted: Wanted, trusted: Sequence[x509.
     if life > timedelta(days=wanted.days):
         yield f"it lives {life.days} days and not at most {wanted.days}"
     if end > now and end - now < (wanted.renew_before or life / 3) and _renewable(end, wanted, trusted, now):
-        yield f"it expires in {days_between(now, end)} days, on {moment(end)}"
+        yield f"it expires in {days_between(now, end)} days, on {moments.text(end)}"
 
 
 def _validity(certificate: x509.Certificate, now: datetime) -> Iterable[str]:
     start, end = validity(certificate)
     if start > now:
-        yield f"it is not valid before {moment(start)}, and this host's clock says {moment(now)}"
+        yield f"it is not valid before {moments.text(start)}, and this host's clock says {moments.text(now)}"
     if end <= now:
-        yield f"it expired on {moment(end)}"
+        yield f"it expired on {moments.text(end)}"
 
 
 def _issuers_fit(pair: Pair, now: datetime) -> Iterable[str]:

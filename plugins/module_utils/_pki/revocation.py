@@ -16,7 +16,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.describe import hexadecimal, moment
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import moments
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.describe import hexadecimal
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.judge import BACKDATED
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.library import currency, revoked_since
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import rfc2253
@@ -82,9 +83,9 @@ def problems(
         if not any(made_by(item, authority) for authority in authorities):
             found.append(f"{name} is not signed by a trusted authority")
         if start > now:
-            found.append(f"{name} is not valid before {moment(start)}, and this host's clock says {moment(now)}")
+            found.append(f"{name} is not valid before {moments.text(start)}, and this host's clock says {moments.text(now)}")
         if end <= now:
-            found.append(f"{name} expired on {moment(end)}, and servers would refuse every certificate of that issuer")
+            found.append(f"{name} expired on {moments.text(end)}, and servers would refuse every certificate of that issuer")
     for issuer in needed:
         if not any(made_by(item, issuer) for item in lists):
             found.append(
@@ -110,7 +111,7 @@ def older(present: Sequence[x509.CertificateRevocationList], wanted: Iterable[x5
     This is how a list from elsewhere is told to be an old one: its issuer may drop what has expired.
     """
     return [
-        f"the revocation list of {rfc2253(item.issuer)} of {moment(currency(item)[0])} is older than the one on this host"
+        f"the revocation list of {rfc2253(item.issuer)} of {moments.text(currency(item)[0])} is older than the one on this host"
         for item in wanted
         if any(_issuer(item) == _issuer(other) and currency(item)[0] < currency(other)[0] for other in present)
     ]
@@ -120,7 +121,7 @@ def for_list(lists: Iterable[x509.CertificateRevocationList]) -> list[str]:
     """One line per list and per revoked serial, for diffs."""
     lines = []
     for item in lists:
-        lines.append(f"revocation list of {rfc2253(item.issuer)} until {moment(currency(item)[1])}")
+        lines.append(f"revocation list of {rfc2253(item.issuer)} until {moments.text(currency(item)[1])}")
         lines += [f"  {hexadecimal(serial)}" for serial in sorted(serials(item))]
     return lines
 

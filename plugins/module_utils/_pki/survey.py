@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import describe, judge, pem, revocation
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.library import currency, validity
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import alternative_names, rfc2253
@@ -68,8 +69,8 @@ class Survey:
         return {
             "issuer": rfc2253(item.issuer),
             "revoked": [describe.hexadecimal(serial) for serial in sorted(revocation.serials(item))],
-            "this_update": describe.moment(start),
-            "next_update": describe.moment(end),
+            "this_update": moments.text(start),
+            "next_update": moments.text(end),
             "days_left": describe.days_between(self.now, end),
             "near_end": revocation.is_due(item, (), self.now),
             "problems": revocation.problems([item], (), self.trusted, self.now),

@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the stronghold.mongodb maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """``stronghold allowlist``: the rules stay as they were declared, and what has expired goes. Run every half minute.
 
 PRIVATE to the collection.
@@ -9,16 +10,23 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.firewalld_plan import open_allowlist
-from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.store import alone
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program.command import Command, Tell, unusable
 
 
-def run(_settings: Mapping[str, Any], tell: Callable[[str], object]) -> list[StrongholdError]:
+def accept(found: Mapping[str, Any]) -> None:
     """It has no settings: what was declared on this host is in its records."""
+    if found:
+        raise unusable("allowlist", ["it has none"])
+
+
+def run(_settings: None, tell: Tell) -> list[StrongholdError]:
+    from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.firewalld_plan import open_allowlist
+    from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.store import alone
+
     host = platform.node()
     with alone(host):
         allowlist = open_allowlist(host, "recorded")
@@ -28,3 +36,6 @@ def run(_settings: Mapping[str, Any], tell: Callable[[str], object]) -> list[Str
     for summary in plan.applied:
         tell(summary)
     return []
+
+
+COMMAND = Command("allowlist", run, accept)

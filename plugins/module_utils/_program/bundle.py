@@ -2,10 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The program as one file: the sources of what it imports, in a zip archive that a Python runs (``zipapp``).
+"""The program as one file: what it imports, as sources and as bytecode of this Python, in a zip archive that runs (``zipapp``).
 
 The sources are those of the modules loaded here, so what runs on a host by itself is what ran there for Ansible. Equal sources
-make equal bytes.
+have an equal ``digest``, on a controller of any Python too. The bytecode is never compared with the sources when it is loaded
+(PEP 552, unchecked): a record beside the archive tells whether it is as it was built. Another Python than the one that built it
+takes the sources.
 
 PRIVATE to the collection.
 """
@@ -13,8 +15,10 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import ast
+import hashlib
 import importlib.util
 import io
+import marshal
 import platform
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -25,16 +29,30 @@ UTILS = "ansible_collections.stronghold.mongodb.plugins.module_utils"
 ENTRY = f"{UTILS}._program.program"
 MAIN = f"from {ENTRY} import run\n\nrun()\n"
 OLDEST = (1980, 1, 1, 0, 0, 0)  # of zip's calendar: the archive does not tell when it was made
+UNCHECKED_HASH = 0b01  # PEP 552
+
+
+def digest() -> str:
+    """SHA-256, in hexadecimal, of what a program is built from and by. Raises StrongholdError."""
+    found = hashlib.sha256()
+    for name, text in sorted({**files(), "by": _source(__name__)}.items()):
+        found.update(f"{name} {len(text.encode())}\n{text}".encode())
+    return found.hexdigest()
 
 
 def build(python: str) -> bytes:
-    """The program for the interpreter with the path ``python``. Raises StrongholdError."""
-    files = {"__main__.py": MAIN}
+    """The program for this interpreter, which has the path ``python``. Raises StrongholdError."""
+    return f"#!{python} -I\n".encode() + _archive(files())
+
+
+def files() -> dict[str, str]:
+    """Path in the archive -> source."""
+    found = {"__main__.py": MAIN}
     for name, source in sources(ENTRY).items():
         parts = name.split(".")
-        files.update({f"{'/'.join(parts[:depth])}/__init__.py": "" for depth in range(1, len(parts))})
-        files[f"{'/'.join(parts)}.py"] = source
-    return f"#!{python} -I\n".encode() + _archive(files)
+        found.update({f"{'/'.join(parts[:depth])}/__init__.py": "" for depth in range(1, len(parts))})
+        found[f"{'/'.join(parts)}.py"] = source
+    return found
 
 
 def sources(entry: str) -> dict[str, str]:
@@ -74,11 +92,20 @@ def _source(name: str) -> str:
     return source.decode() if isinstance(source, bytes) else str(source)  # bytes from Ansible's own loader, at the controller
 
 
-def _archive(files: Mapping[str, str]) -> bytes:
+def _bytecode(path: str, source: str) -> bytes:
+    """A file ``.pyc``: magic number, flags, hash of the source, code (PEP 552)."""
+    code = compile(source, path, "exec", dont_inherit=True, optimize=0)
+    head = importlib.util.MAGIC_NUMBER + UNCHECKED_HASH.to_bytes(4, "little")
+    return head + importlib.util.source_hash(source.encode()) + marshal.dumps(code)
+
+
+def _archive(texts: Mapping[str, str]) -> bytes:
+    held = {path: text.encode() for path, text in texts.items()}
+    held.update({f"{path}c": _bytecode(path, text) for path, text in texts.items()})
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-        for name in sorted(files):
-            entry = zipfile.ZipInfo(name, OLDEST)
+        for path in sorted(held):
+            entry = zipfile.ZipInfo(path, OLDEST)
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, files[name])
+            archive.writestr(entry, held[path])
     return stream.getvalue()

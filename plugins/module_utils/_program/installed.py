@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a command of the program has on a host, and whether it is there, by the survey of that host.
+"""Whether a host has what it is to run by itself, by the survey of that host.
 
 PRIVATE to the collection.
 """
@@ -11,33 +11,63 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
-from ansible_collections.stronghold.mongodb.plugins.module_utils._program.program import CONNECTING
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program.declaration import Declared
 
 RUNNING = {"ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}
+RECORD = "program"  # beside the settings of commands, none of which has that name
 
 
-def settings_text(command: str, settings: Mapping[str, Any], login: Login) -> str:
-    """The file of ``_program.program``: what is unset is left out, and so is ``login`` where the command does not connect."""
-    found = dict(settings)
-    if command in CONNECTING:
-        found["login"] = {name: value for name, value in asdict(login).items() if value is not None}
-    return (json.dumps(found, indent=2, sort_keys=True) if found else "{}") + "\n"
+def record_text(python: str, sources: str, program: str) -> str:
+    """What the program is made of, so that nobody needs its interpreter to tell whether it is the one that is wanted.
+
+    ``sources`` is ``bundle.digest``, ``program`` the SHA-256 of the file. They disagree where the file was altered.
+    """
+    return json.dumps({"program": program, "python": python, "sources": sources}, indent=2, sort_keys=True) + "\n"
 
 
-def differs(survey: Mapping[str, Any], digest: str, options: Mapping[str, Any], login: Login) -> bool:
-    """``digest`` is that of the program; ``options`` are those of ``mongodb_program``, ``login`` what those of them say."""
-    command = options["command"]
-    unit = f"stronghold-{command}"
-    text = settings_text(command, options.get("settings", {}), login)
-    units = {f"/etc/systemd/system/{unit}.{kind}": options[kind] for kind in ("service", "timer")}
-    return (
-        survey["units"].get(f"{unit}.timer") != RUNNING
-        or survey["program"] != {"sha256": digest, "mode": "0755", "uid": 0}
-        or survey["settings"].get(command) != {"sha256": hashlib.sha256(text.encode()).hexdigest(), "mode": "0600", "uid": 0}
-        or any(survey["files"].get(path) != {"content": content, "mode": "0644", "uid": 0} for path, content in units.items())
+def differs(survey: Mapping[str, Any], sources: str, python: str, commands: Sequence[Declared]) -> bool:
+    """``sources`` is ``bundle.digest``, ``python`` the path of the interpreter on the host. Paths are the module's defaults."""
+    present = [command for command in commands if command.present]
+    return (bool(present) and _program_differs(survey, sources, python)) or any(
+        _lacks(survey, command) if command.present else _has(survey, command) for command in commands
     )
+
+
+def _program_differs(survey: Mapping[str, Any], sources: str, python: str) -> bool:
+    program = survey["program"]
+    if program is None or (program["mode"], program["uid"]) != ("0755", 0):
+        return True
+    return bool(survey["settings"].get(RECORD) != _secret(record_text(python, sources, program["sha256"])))
+
+
+def _lacks(survey: Mapping[str, Any], command: Declared) -> bool:
+    return bool(
+        survey["units"].get(f"{command.unit}.timer") != RUNNING
+        or survey["settings"].get(command.command.name) != _secret(command.settings)
+        or any(
+            survey["files"].get(path) != {"content": content, "mode": "0644", "uid": 0}
+            for path, content in zip(_paths(command), (command.service, command.timer))
+        )
+    )
+
+
+def _has(survey: Mapping[str, Any], command: Declared) -> bool:
+    timer = survey["units"].get(f"{command.unit}.timer", {})
+    return (
+        timer.get("ActiveState") == "active"
+        or timer.get("UnitFileState") == "enabled"
+        or command.command.name in survey["settings"]
+        or any(path in survey["files"] for path in _paths(command))
+    )
+
+
+def _paths(command: Declared) -> list[str]:
+    return [f"/etc/systemd/system/{command.unit}.{kind}" for kind in ("service", "timer")]
+
+
+def _secret(text: str) -> dict[str, Any]:
+    """A file for root alone, as the survey tells of it."""
+    return {"sha256": hashlib.sha256(text.encode()).hexdigest(), "mode": "0600", "uid": 0}

@@ -4,9 +4,9 @@
 
 """The program on database hosts: ``stronghold COMMAND``, the modules' engine without Ansible.
 
-A command is a function of the settings in its file, ``/etc/stronghold/COMMAND.json``, which is for root alone. What it did goes
-to standard output, one line each, and nothing when there was nothing to do. What failed is one sentence on standard error,
-and the exit code is 1.
+The settings of a command are in its file, ``/etc/stronghold/COMMAND.json``, which is for root alone. What it did goes to
+standard output, one line each, and nothing when there was nothing to do. What failed is one sentence on standard error, and the
+exit code is 1.
 
 PRIVATE to the collection.
 """
@@ -14,42 +14,16 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import platform
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program.registry import COMMANDS
 
-Settings = Mapping[str, Any]
-Command = Callable[[Settings, Callable[[str], object]], Sequence[StrongholdError]]
-
-
-def _allowlist() -> Command:
-    from ansible_collections.stronghold.mongodb.plugins.module_utils._program.allowlist import run  # noqa: PLC0415
-
-    return run
-
-
-def _certificates() -> Command:
-    from ansible_collections.stronghold.mongodb.plugins.module_utils._program.certificates import run  # noqa: PLC0415
-
-    return run
-
-
-def _expiry() -> Command:
-    from ansible_collections.stronghold.mongodb.plugins.module_utils._program.expiry import run  # noqa: PLC0415
-
-    return run
-
-
-# Each gives a function that is called with its settings and a function that tells a line, and returns what failed while the rest
-# was done. What a command imports it imports when it is run: two of them run twice a minute.
-COMMANDS: Mapping[str, Callable[[], Command]] = {"allowlist": _allowlist, "certificates": _certificates, "expiry": _expiry}
-CONNECTING = frozenset({"expiry"})  # those that log in to a server, for which they need PyMongo
 SETTINGS_DIRECTORY = "/etc/stronghold"
 
 
@@ -64,34 +38,31 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("command", choices=sorted(COMMANDS))
     parser.add_argument("--config", metavar="FILE", help=f"settings in place of {SETTINGS_DIRECTORY}/COMMAND.json")
     chosen = parser.parse_args(words)
-    path = Path(chosen.config or f"{SETTINGS_DIRECTORY}/{chosen.command}.json")
+    command = COMMANDS[chosen.command]
     try:
-        _require_libraries(chosen.command)
-        failures = COMMANDS[chosen.command]()(_read(path), _tell)
+        command.require_libraries()
+        settings = command.accept(_read(Path(chosen.config or f"{SETTINGS_DIRECTORY}/{command.name}.json")))
+        failures = command.run(settings, _tell)
     except StrongholdError as error:
         failures = [error]
     except Exception as error:
         reason = f"of an unexpected {type(error).__name__} ({error})"
-        failures = [StrongholdError(platform.node(), f"run {chosen.command}", reason, "report this defect")]
+        failures = [StrongholdError(platform.node(), f"run {command.name}", reason, "report this defect")]
     for failure in failures:
         sys.stderr.write(f"{failure}\n")
     return 1 if failures else 0
 
 
-def _require_libraries(command: str) -> None:
-    if command in CONNECTING and importlib.util.find_spec("pymongo") is None:
-        reason, remedy = f"{sys.executable} has no PyMongo", "apply stronghold.mongodb.mongodb_host"
-        raise StrongholdError(platform.node(), f"run {command}", reason, remedy)
-
-
-def _read(path: Path) -> Settings:
+def _read(path: Path) -> Mapping[str, Any]:
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(settings, dict):
+            return settings
+        told = "it is no JSON object"
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
-        remedy = "apply stronghold.mongodb.mongodb_program"
-        raise StrongholdError(platform.node(), f"read {path}", f"of '{reason}'", remedy) from None
-    return dict(settings)
+        told = str(error.strerror) if isinstance(error, OSError) else "it is not JSON"
+    remedy = "apply stronghold.mongodb.mongodb_program"
+    raise StrongholdError(platform.node(), f"read {path}", f"of '{told}'", remedy)
 
 
 def _tell(line: str) -> None:

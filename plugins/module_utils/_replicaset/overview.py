@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.config import Config, Member
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.server import PRIMARY, Snapshot
 
@@ -102,4 +103,4 @@ def _moment(moment: datetime | None) -> str | None:
     """ISO 8601 in UTC; None for a member that never spoke, for which the server says 1970."""
     if moment is None or moment.timestamp() <= 0:
         return None
-    return moment.replace(tzinfo=moment.tzinfo or timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return moments.text(moment)

@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import Address, key_of, parse_address
-from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect, translate
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.codes import Code
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import (
+    Kind,
+    ServerError,
+    connect,
+    translate,
+)
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.config import Config, from_server, to_server
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.discovery import Peer, Sighting, ask_all, look
@@ -26,9 +32,6 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.ste
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
-
-with contextlib.suppress(ImportError):  # the modules tell the user, by require_pymongo
-    from pymongo.errors import AutoReconnect, OperationFailure
 
 Result = TypeVar("Result")
 
@@ -41,21 +44,21 @@ FAREWELL = 15
 PATIENCE = 3
 STEP_DOWN = 20
 CATCH_UP = 10
-# Server error codes that an election or a configuration still on its way explains (src/mongo/base/error_codes.yml).
+# What an election or a configuration still on its way explains.
 _PASSING = frozenset(
     {
-        74,  # NodeNotFound: too few voters answered the check before a reconfiguration
-        91,  # ShutdownInProgress
-        103,  # NewReplicaSetConfigurationIncompatible: another change came first
-        109,  # ConfigurationInProgress
-        189,  # PrimarySteppedDown
-        262,  # ExceededTimeLimit: no secondary that may stand caught up, as where each has just stepped down itself
-        308,  # CurrentConfigNotCommittedYet
-        10107,  # NotWritablePrimary
-        11600,  # InterruptedAtShutdown
-        11602,  # InterruptedDueToReplStateChange
-        13435,  # NotPrimaryNoSecondaryOk
-        13436,  # NotPrimaryOrSecondary
+        Code.NODE_NOT_FOUND,  # too few voters answered the check before a reconfiguration
+        Code.SHUTDOWN_IN_PROGRESS,
+        Code.NEW_REPLICA_SET_CONFIGURATION_INCOMPATIBLE,  # another change came first
+        Code.CONFIGURATION_IN_PROGRESS,
+        Code.PRIMARY_STEPPED_DOWN,
+        Code.EXCEEDED_TIME_LIMIT,  # no secondary that may stand caught up, as where each has just stepped down itself
+        Code.CURRENT_CONFIG_NOT_COMMITTED_YET,
+        Code.NOT_WRITABLE_PRIMARY,
+        Code.INTERRUPTED_AT_SHUTDOWN,
+        Code.INTERRUPTED_DUE_TO_REPL_STATE_CHANGE,
+        Code.NOT_PRIMARY_NO_SECONDARY_OK,
+        Code.NOT_PRIMARY_OR_SECONDARY,
     }
 )
 
@@ -271,10 +274,9 @@ class _AgainError(Exception):
 
 def _passes(error: Exception) -> bool:
     """Whether an election, or a configuration on its way, is the cause, so that waiting helps."""
-    cause = error.__cause__ if isinstance(error, StrongholdError) else error
-    if isinstance(cause, OperationFailure) and not isinstance(cause, AutoReconnect):
-        return cause.code in _PASSING
-    return isinstance(cause, (_AgainError, AutoReconnect))
+    if not isinstance(error, ServerError):
+        return isinstance(error, _AgainError)
+    return error.kind in (Kind.UNREACHABLE, Kind.INTERRUPTED) or error.code in _PASSING
 
 
 def _read(client: MongoClient[dict[str, Any]]) -> Snapshot:

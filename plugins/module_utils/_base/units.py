@@ -1,0 +1,155 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""systemd units as data: a service that may do what it says and nothing else, and a timer (systemd.exec(5), systemd.timer(5)).
+
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+ONESHOT = "oneshot"
+KINDS = (ONESHOT, "exec", "notify")
+MANAGED = "# Managed by stronghold.mongodb."
+# The same for every service, below what it may do. Devices are of their own: see ``Reach``.
+_BEFORE_DEVICES = ("ProtectHome=true", "PrivateTmp=true")
+_BELOW_DEVICES = (
+    "ProtectHostname=true",
+    "ProtectClock=true",
+    "ProtectKernelTunables=true",
+    "ProtectKernelModules=true",
+    "ProtectKernelLogs=true",
+    "ProtectControlGroups=true",
+    "ProtectProc=invisible",
+)
+_BELOW_FAMILIES = (
+    "RestrictNamespaces=true",
+    "RestrictRealtime=true",
+    "RestrictSUIDSGID=true",
+    "LockPersonality=true",
+    "RemoveIPC=true",
+    "SystemCallArchitectures=native",
+    "SystemCallFilter=@system-service",
+    "SystemCallErrorNumber=EPERM",
+)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What a confined service may do, in the words of systemd.exec(5); everything else is refused.
+
+    ``writes`` are absolute paths, with ``-`` before one that may be missing. ``state`` are folders below /var/lib, which are
+    made. ``capabilities`` are all that it may have. ``families`` are those of its sockets, AF_UNIX where there are none, because
+    an empty list would admit all and not every systemd knows "none". ``devices`` are device nodes.
+    """
+
+    writes: tuple[str, ...] = ()
+    state: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
+    families: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        return [
+            "UMask=0077",
+            "NoNewPrivileges=true",
+            f"CapabilityBoundingSet={' '.join(self.capabilities)}",
+            "AmbientCapabilities=",
+            "ProtectSystem=strict",
+            *_listed("ReadWritePaths", self.writes),
+            *_listed("StateDirectory", self.state),
+            *_BEFORE_DEVICES,
+            *(["DevicePolicy=closed"] if self.devices else ["PrivateDevices=true"]),
+            *(f"DeviceAllow={device} rw" for device in self.devices),
+            *_BELOW_DEVICES,
+            f"RestrictAddressFamilies={' '.join(self.families or ('AF_UNIX',))}",
+            *_BELOW_FAMILIES,
+        ]
+
+
+@dataclass(frozen=True)
+class Service:
+    """``name``.service, which runs ``command``, a command line.
+
+    ``kind`` is one of ``KINDS``. Of a oneshot ``timeout`` is for each run, of another one for its start, in seconds. ``restart``
+    is a value of Restart=, ``limits`` are names of systemd.exec(5) without ``Limit`` and their values. Without a ``user`` it is
+    root, with no more than what ``reach`` lets it do.
+    """
+
+    name: str
+    description: str
+    command: str
+    after: tuple[str, ...] = ()
+    kind: str = ONESHOT
+    timeout: int = 40
+    user: str | None = None
+    restart: str | None = None
+    limits: Mapping[str, str] = field(default_factory=dict)
+    reach: Reach = field(default_factory=Reach)
+
+    def text(self) -> str:
+        return _text(
+            [MANAGED, "[Unit]", f"Description={_plain(self.description)}", *_listed("After", self.after), ""],
+            ["[Service]", f"Type={self.kind}", f"ExecStart={self.command}", f"TimeoutStartSec={self.timeout}"],
+            [f"User={self.user}"] if self.user else [],
+            [f"Restart={self.restart}"] if self.restart else [],
+            [f"SyslogIdentifier={self.name}"],
+            ["# What systemd says about each run (info) stays out of the journal, what the program says does not."],
+            ["SyslogLevel=notice", "LogLevelMax=notice", ""],
+            [*(f"Limit{name}={value}" for name, value in sorted(self.limits.items())), ""] if self.limits else [],
+            self.reach.lines(),
+        )
+
+
+@dataclass(frozen=True)
+class Timer:
+    """``calendar`` is of systemd.time(7). ``spread`` is in seconds, at most by which each start is late.
+
+    With ``boot``, a span of systemd.time(7), it also runs that long after boot, and soon where a time was missed.
+    """
+
+    description: str
+    calendar: str
+    spread: int = 0
+    boot: str | None = None
+
+    def text(self) -> str:
+        return _text(
+            [MANAGED, "[Unit]", f"Description={_plain(self.description)}", ""],
+            ["[Timer]", f"OnCalendar={self.calendar}", "AccuracySec=1s"],
+            [f"RandomizedDelaySec={self.spread}"] if self.spread else [],
+            [f"OnBootSec={self.boot}", "Persistent=true"] if self.boot else [],
+            ["", "[Install]", "WantedBy=timers.target"],
+        )
+
+
+def problems(service: Mapping[str, Any], timer: Mapping[str, Any]) -> list[str]:
+    """Why values would not stay in their line of a unit, each a clause."""
+    values = [*_flat(service, "service"), *_flat(timer, "timer")]
+    return [f"{where} has more than one line" for where, value in values if "\n" in value or "\r" in value]
+
+
+def _flat(value: Any, where: str) -> list[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        return [found for name, item in value.items() for found in [(where, str(name)), *_flat(item, f"{where}.{name}")]]
+    if isinstance(value, (list, tuple)):
+        return [found for item in value for found in _flat(item, where)]
+    return [(where, str(value))]
+
+
+def _plain(text: str) -> str:
+    """A % begins a specifier in a unit."""
+    return text.replace("%", "%%")
+
+
+def _listed(name: str, values: tuple[str, ...]) -> list[str]:
+    return [f"{name}={' '.join(values)}"] if values else []
+
+
+def _text(*parts: list[str]) -> str:
+    return "".join(f"{line}\n" for part in parts for line in part)

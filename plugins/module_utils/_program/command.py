@@ -1,0 +1,60 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a command of the program is: a door to the engine, of which there is one in each file beside this one.
+
+A door imports its subject only when it is opened, because some commands run twice a minute.
+
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+
+S = TypeVar("S")
+Tell = Callable[[str], object]
+
+
+def _nothing(_settings: Any) -> Sequence[Path]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Command(Generic[S]):
+    """``stronghold NAME``.
+
+    ``accept`` makes settings, a frozen dataclass of the subject, of what is in the command's file, which is JSON, or raises
+    StrongholdError. ``run`` does the work: it tells what it did by a function, a line each, and returns what failed while the
+    rest was done, or raises StrongholdError. A command that ``connects`` has ``login`` in its file, fields of ``Login``.
+    ``libraries`` are the distributions that it needs besides Python. ``leaves`` are files that would grow old without it.
+    """
+
+    name: str
+    run: Callable[[S, Tell], Sequence[StrongholdError]]
+    accept: Callable[[Mapping[str, Any]], S]
+    connects: bool = False
+    libraries: tuple[str, ...] = ()
+    leaves: Callable[[S], Sequence[Path]] = _nothing
+
+    def require_libraries(self) -> None:
+        """Raises StrongholdError where this Python lacks one of them."""
+        for library in self.libraries:
+            if importlib.util.find_spec(library.lower()) is None:
+                reason, remedy = f"{sys.executable} has no {library}", "apply stronghold.mongodb.mongodb_host"
+                raise StrongholdError(platform.node(), f"run {self.name}", reason, remedy)
+
+
+def unusable(name: str, reasons: Sequence[str]) -> StrongholdError:
+    """The error of ``accept``; ``reasons`` are clauses."""
+    attempt = f"accept the settings of the command {name}"
+    return StrongholdError(platform.node(), attempt, "; ".join(reasons), "correct them")

@@ -1,0 +1,135 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The program, the settings of its commands and their units, as one plan.
+
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.file_plan import ROOT, File, plan_absent, plan_file
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Plan
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.systemd import Systemd
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program import bundle
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program.declaration import Declared
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program.installed import RECORD, record_text
+
+
+@dataclass(frozen=True)
+class Places:
+    """The path of the program, and the directories of settings and units."""
+
+    program: Path
+    config: Path
+    units: Path
+
+    def settings(self, name: str) -> Path:
+        return self.config / f"{name}.json"
+
+
+def plan_installation(commands: Sequence[Declared], places: Places) -> Plan:
+    """Timers come last, so that what they start is there, and those that go are stopped first. Raises StrongholdError."""
+    plan = Plan()
+    parting = [command for command in commands if not command.present]
+    wanted = [command for command in commands if command.present]
+    for command in parting:
+        _plan_stop(plan, command)
+    if wanted:
+        _plan_program(plan, places)
+    for command in wanted:
+        command.require_usable()
+        plan_file(plan, File(places.settings(command.command.name), command.settings, ROOT, 0o600, secret=True))
+    _plan_units(plan, wanted, parting, places)
+    for command in parting:
+        _plan_parting(plan, command, places)
+    for command in wanted:
+        _plan_start(plan, command)
+    return plan
+
+
+def _plan_units(plan: Plan, wanted: Sequence[Declared], parting: Sequence[Declared], places: Places) -> None:
+    before = len(plan.changes)
+    for command in wanted:
+        for unit, text in zip(_units(command), (command.service, command.timer)):
+            plan_file(plan, File(places.units / unit.unit, text, ROOT, 0o644))
+    for command in parting:
+        for unit in _units(command):
+            plan_absent(plan, places.units / unit.unit)
+    if len(plan.changes) > before or any(unit.needs_reload() for command in (*wanted, *parting) for unit in _units(command)):
+        plan.add("have systemd read the units", "systemd", "units as before", "units as on disk", _reload(parting))
+
+
+def _plan_start(plan: Plan, command: Declared) -> None:
+    timer = _units(command)[1]
+    if not timer.is_enabled():
+        plan.add(f"start {timer.unit} at boot", f"unit {timer.unit}", "disabled", "enabled", timer.enable)
+    if not timer.is_active():
+        plan.add(f"start {timer.unit}", f"unit {timer.unit}", "inactive", "active", timer.start)
+
+
+def _units(command: Declared) -> tuple[Systemd, Systemd]:
+    return Systemd(f"{command.unit}.service"), Systemd(f"{command.unit}.timer")
+
+
+def _plan_program(plan: Plan, places: Places) -> None:
+    """Built where the record beside it disagrees, and not to compare bytes: those of bytecode may differ from run to run."""
+    sources = bundle.digest()
+    present = files.read(places.program)
+    record = places.settings(RECORD)
+    told = files.read(record)
+    data = present
+    if data is None or told != _record(sources, data).encode():
+        data = bundle.build(sys.executable)
+    plan_file(plan, File(places.program, data, ROOT, 0o755))
+    plan_file(plan, File(record, _record(sources, data), ROOT, 0o600))
+
+
+def _record(sources: str, program: bytes) -> str:
+    return record_text(sys.executable, sources, hashlib.sha256(program).hexdigest())
+
+
+def _plan_stop(plan: Plan, command: Declared) -> None:
+    timer = _units(command)[1]
+    if timer.is_active():
+        plan.add(f"stop {timer.unit}", f"unit {timer.unit}", "active", "inactive", timer.stop)
+    if timer.is_enabled():
+        plan.add(f"no longer start {timer.unit} at boot", f"unit {timer.unit}", "enabled", "disabled", timer.disable)
+
+
+def _plan_parting(plan: Plan, command: Declared, places: Places) -> None:
+    """The settings go last: they tell what else goes."""
+    path = places.settings(command.command.name)
+    for left in _left(command, path):
+        plan_absent(plan, left)
+    plan_absent(plan, path, secret=True)
+
+
+def _left(command: Declared, path: Path) -> Sequence[Path]:
+    """Nothing where the settings cannot be read, which has no remedy but to go on."""
+    data = files.read(path)
+    try:
+        return command.command.leaves(command.command.accept(json.loads(data or b"{}")))
+    except (StrongholdError, ValueError):
+        return ()
+
+
+def _reload(parting: Sequence[Declared]) -> Callable[[], None]:
+    """A service that failed and is no more would be told as failed until the next boot."""
+
+    def act() -> None:
+        Systemd("").reload_manager()
+        for command in parting:
+            _units(command)[0].forget_failure()
+
+    return act

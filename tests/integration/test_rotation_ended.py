@@ -1,0 +1,81 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Certificates and revocation lists of a running set that have ended, mended without losing the majority."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import replace
+from datetime import timedelta
+
+from integration.harness import one_sentence
+from integration.rotating import DAY, MEMBER, Cluster, Member, issue, now, served
+from integration.services import until
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import pem, revocation
+
+
+def mended(cluster: Cluster, members: list[Member], pids: list[int], reason: str) -> None:
+    """Each is restarted for this reason, which check mode told before, and needs nothing afterwards."""
+    for member in members:
+        predicted = member.run(check=True)
+        assert reason in predicted["changes"][0]
+        assert member.run()["changes"] == predicted["changes"]
+    until(cluster.settled)
+    assert all(member.pid != pid for member, pid in zip(members, pids))
+    assert [member.run()["changed"] for member in members] == [False] * 3
+
+
+def test_expired_certificates_are_mended_without_losing_the_majority(cluster: Cluster, members: list[Member]) -> None:
+    short = 8
+    for member in members:
+        member.install(issue(cluster.authority, replace(MEMBER, days=1), now() - DAY + timedelta(seconds=short)))
+    for member in members:
+        assert member.run()["changed"]
+    time.sleep(short)
+    pids = [member.pid for member in members]
+    assert "not good: the certificate cannot be used: it expired on" in one_sentence(members[0].run())
+    for member in members:
+        member.install(issue(cluster.authority))
+    mended(cluster, members, pids, "it presents a certificate that expired on")
+
+
+def test_lists_that_have_ended_are_mended(cluster: Cluster, members: list[Member]) -> None:
+    """Servers refuse everybody, also the login that would have them take up a new list."""
+    end = now() + timedelta(seconds=20)
+    for member in members:
+        short = revocation.sign_list(cluster.authority, None, (), 1, end - DAY)
+        member.lists.write_bytes(pem.write_lists([short]))
+        assert member.run()["changed"]
+    time.sleep(max(0.0, (end - now()).total_seconds()))
+    until(lambda: not served(members[0], members[0].own))
+    pids = [member.pid for member in members]
+    assert "the server closed the connection" in one_sentence(members[0].run())
+    for member in members:
+        member.revoke(cluster.authority)
+    mended(cluster, members, pids, "it ends connections as with a revocation list that has ended")
+
+
+def test_an_expired_member_on_which_the_majority_depends_stays_up(cluster: Cluster, members: list[Member]) -> None:
+    """Connections of old keep it in the set; with another one down, its restart would end the writes."""
+    down, expired, primary = members
+    short = 8
+    expired.install(issue(cluster.authority, replace(MEMBER, days=1), now() - DAY + timedelta(seconds=short)))
+    assert expired.run()["changed"]
+    with primary.client() as client:
+        os.kill(down.pid, signal.SIGKILL)
+        time.sleep(short)
+        expired.install(issue(cluster.authority))
+        pid = expired.pid
+        health = {item["name"]: item["health"] for item in client.admin.command("replSetGetStatus")["members"]}
+        assert health[expired.server.address] == 1
+        assert "no majority would be left" in one_sentence(expired.run(timeout=2))
+        assert expired.pid == pid
+    assert down.run(started_with=None, rotates=None)["changed"]
+    assert expired.run()["changed"]
+    assert expired.pid != pid
+    until(cluster.settled)
