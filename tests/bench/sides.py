@@ -27,7 +27,7 @@ import pymongo
 import yaml
 from scenario.playbook import SITE, TIMEOUT, Run
 
-from lab import access, fleet, inventory, podman
+from lab import access, fleet, inventory
 from lab.fleet import Fleet
 from lab.shell import CACHE, LabError, progress, run
 
@@ -139,22 +139,16 @@ def measure(side: Side) -> Measurement:
 
 
 def _weighed(ansible: Ansible) -> tuple[Run, Cost]:
-    on_hosts = _spent_on(ansible.fleet)
+    on_hosts = fleet.processor_seconds(ansible.fleet)
     here = _spent_here()
     done = ansible.run(ansible.side.playbook)
-    return done, Cost(done.seconds, _spent_here() - here, _spent_on(ansible.fleet) - on_hosts)
+    return done, Cost(done.seconds, _spent_here() - here, fleet.processor_seconds(ansible.fleet) - on_hosts)
 
 
 def _spent_here() -> float:
     """Processor seconds of all processes that this one has started and seen end."""
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)
     return spent.ru_utime + spent.ru_stime
-
-
-def _spent_on(fleet: Fleet) -> float:
-    """Processor seconds of all hosts since they were made."""
-    containers = [host.container for host in fleet.hosts]
-    return sum(int(line) for line in podman.call("stats", "--no-stream", "--format", "{{.CPUNano}}", *containers).split()) / 1e9
 
 
 def measure_repeatedly(side: Side, tries: int = 3) -> tuple[Measurement, int]:
