@@ -392,7 +392,7 @@ class Exchange:
 
     def _write(self, file: Path, data: bytes) -> None:
         files.make_private(self.folder)
-        with files.locked([self.folder]):
+        with files.locked(self.folder, CONTROLLER, f"write {file}"):
             files.write(file, data, 0o644)
 
     def _file(self, path: str, ending: str) -> Path:

@@ -327,9 +327,9 @@ def test_a_request_that_cannot_be_used_is_refused_by_name_and_changes_nothing(
 
 def test_a_run_waits_for_another_to_finish(net: Net) -> None:
     net.db.allow(groups=[])
-    inode = net.db.sh("stat --format %i /run/stronghold-firewall.lock").strip()
+    inode = net.db.sh("stat --format %i /run/stronghold/locks/firewall").strip()
     holder = subprocess.Popen(
-        [*net.db.within, "flock", "/run/stronghold-firewall.lock", "sh", "-c", "echo held; read end"],
+        [*net.db.within, "flock", "/run/stronghold/locks/firewall", "sh", "-c", "echo held; read end"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -15,7 +15,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, locks
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 
 # One line of sha256sum: digest, a blank, a blank or a star, the path.
@@ -67,8 +67,8 @@ def renewed(text: str, paths: Collection[str], digests: Mapping[str, str | None]
 
 
 def renew(record: Path, paths: Collection[str], digests: Mapping[str, str | None]) -> None:
-    """Have the file tell that the server runs with ``paths`` as they are now."""
-    with files.locked([record.parent]):
+    """Have the file tell that the server runs with ``paths`` as they are now. Raises OSError and StrongholdError."""
+    with locks.held(locks.FILES, platform.node(), f"note in {record} what the server took up"):
         text = record.read_text(encoding="utf-8", errors="surrogateescape")
         data = renewed(text, paths, digests).encode("utf-8", errors="surrogateescape")
         files.write(record, data, files.mode(record))

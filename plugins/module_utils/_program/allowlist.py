@@ -12,7 +12,7 @@ import platform
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.firewalld_plan import open_allowlist
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.backend import open_allowlist
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.store import alone
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 

@@ -92,6 +92,8 @@ def run(settings: Mapping[str, Any], tell: Callable[[str], object]) -> list[Stro
         except OSError as error:
             remedy = "make its directory, or choose another one"
             failures.append(StrongholdError(host, f"write {settings['metrics_file']}", f"of '{error.strerror}'", remedy))
+        except StrongholdError as error:
+            failures.append(error)
     return failures
 
 
