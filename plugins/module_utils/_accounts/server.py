@@ -9,7 +9,6 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -20,6 +19,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.autho
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.sessions import kill_sessions
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError, StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.patience import Attempt, patience
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect, explain
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 
@@ -50,9 +50,9 @@ OUTRUN = frozenset({USER_NOT_FOUND, USER_EXISTS, LOCK_TIMEOUT, WRITE_CONFLICT, N
 STEPPED_DOWN = frozenset({91, 189, 11600, 11602})  # the shutdown of the primary, or its step-down, cut the wait short
 
 
-def pauses() -> Iterator[float]:
-    """Seconds to wait after each of the tries that a command gets."""
-    return (0.05 * 2**number for number in range(7))
+def tries() -> Iterator[Attempt]:
+    """Those that a command gets whose state changes under it: about ten."""
+    return patience(12, pause=0.05, backoff=2, longest=3)
 
 
 class Outrun(Exception):
@@ -183,12 +183,11 @@ class Accounts:
 
     def ask(self, database: str, command: Mapping[str, Any], attempt: str) -> dict[str, Any]:
         """The answer to a command that only reads, by whichever member is the primary by then."""
-        for pause in pauses():
+        for _try in tries():
             try:
                 return self._run(database, command, attempt)
             except Outrun as outrun:
                 failure = outrun
-            time.sleep(pause)
         raise failure.error from failure
 
     def _run(self, database: str, command: Mapping[str, Any], attempt: str) -> dict[str, Any]:
