@@ -227,6 +227,20 @@ def test_killed_between_request_and_installation(issued: Site) -> None:
     assert not issued.good()["changed"]
 
 
+def test_a_lock_on_the_folder_that_everybody_can_open_is_nobodys_turn(issued: Site) -> None:
+    assert stat.S_IMODE(issued.tls.stat().st_mode) == 0o755
+    folder = os.open(issued.tls, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    (issued.tls / "member.pem").unlink()
+    running = subprocess.Popen(issued.command(issued.options()), env=issued.variables(), stdout=subprocess.DEVNULL)
+    try:
+        assert running.wait(60) == 0
+    finally:
+        _kill_with_workers(running)
+        os.close(folder)
+    assert not issued.good()["changed"]
+
+
 def _kill_with_workers(process: subprocess.Popen[bytes]) -> None:
     """Ansible's workers have sessions of their own and would outlive it."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()

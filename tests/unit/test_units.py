@@ -25,7 +25,7 @@ ALLOWLIST = Service(
     f"{PROGRAM} allowlist",
     after=("stronghold-firewall.service",),
     reach=Reach(
-        writes=("/etc/stronghold", "/run"),
+        writes=("/etc/stronghold",),
         capabilities=("CAP_NET_ADMIN",),
         families=("AF_UNIX", "AF_NETLINK", "AF_INET", "AF_INET6"),
     ),

@@ -17,6 +17,8 @@ ONESHOT = "oneshot"
 KINDS = (ONESHOT, "exec", "notify")
 MANAGED = "# Managed by stronghold.mongodb."
 # The same for every service, below what it may do. Devices are of their own: see ``Reach``.
+# Locks and records of the collection are root's; others use them too, so that the folder stays when a service has ended.
+_LOCKS = ["RuntimeDirectory=stronghold", "RuntimeDirectoryPreserve=yes"]
 _BEFORE_DEVICES = ("ProtectHome=true", "PrivateTmp=true")
 _BELOW_DEVICES = (
     "ProtectHostname=true",
@@ -102,6 +104,7 @@ class Service:
             ["# What systemd says about each run (info) stays out of the journal, what the program says does not."],
             ["SyslogLevel=notice", "LogLevelMax=notice", ""],
             [*(f"Limit{name}={value}" for name, value in sorted(self.limits.items())), ""] if self.limits else [],
+            [] if self.user else _LOCKS,
             self.reach.lines(),
         )
 
