@@ -14,7 +14,6 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors im
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program import installed
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.declaration import (
     PROGRAM,
-    REQUIRED_IF,
     Declared,
     argument_spec,
 )
@@ -28,9 +27,9 @@ def program_differs(survey: Mapping[str, Any], commands: Sequence[Mapping[str, A
 
 
 def _declared(entry: Mapping[str, Any]) -> Declared:
-    found = ArgumentSpecValidator(argument_spec(), required_if=REQUIRED_IF).validate(dict(entry))
+    found = ArgumentSpecValidator(argument_spec()).validate(dict(entry))
     if found.error_messages:
-        raise AnsibleFilterError(f"program_differs: {'; '.join(found.error_messages)}")
+        raise AnsibleFilterError(f"could not tell what a host lacks: {'; '.join(found.error_messages)}")
     return Declared.from_params(found.validated_parameters, PROGRAM)
 
 
