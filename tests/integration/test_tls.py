@@ -534,7 +534,7 @@ def fleet(site: Site) -> Site:
                 "mongodb_cluster_service_user": "root",
                 "mongodb_cluster_tls_dir": f"{site.tls}/{{{{ inventory_hostname }}}}",
                 "mongodb_tls_authority_passphrase": CANARY,
-                "mongodb_tls_watch": False,  # it would be installed on this machine
+                "mongodb_cluster_program_later": True,  # it would be installed on this machine
             },
             "children": {
                 "mongodb": {"hosts": {"db-a": {"mongodb_cluster_zone": "a", "mongodb_cluster_address": "192.0.2.1"}}},

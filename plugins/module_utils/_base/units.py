@@ -46,8 +46,8 @@ class Reach:
     """What a confined service may do, in the words of systemd.exec(5); everything else is refused.
 
     ``writes`` are absolute paths, with ``-`` before one that may be missing. ``state`` are folders below /var/lib, which are
-    made. ``capabilities`` are all that it may have. ``families`` are those of its sockets, AF_UNIX where there are none, because
-    an empty list would admit all and not every systemd knows "none". ``devices`` are device nodes.
+    made. ``capabilities`` are all that it may have. ``devices`` are device nodes. ``families`` are those of its sockets, AF_UNIX
+    where there are none: an empty list would admit all, and not every systemd knows "none".
     """
 
     writes: tuple[str, ...] = ()
