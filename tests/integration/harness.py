@@ -30,7 +30,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def dies_with_us() -> None:
-    """In a child before it becomes another program: it is killed when the thread ends that started it, as with a killed pytest."""
+    """In a child before it becomes another program: it is killed with the thread that started it, as when pytest is."""
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
