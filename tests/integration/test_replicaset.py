@@ -272,7 +272,7 @@ def test_killed_while_growing_it_goes_on(five: list[Mongod], three: list[Mongod]
     assert not any("stronghold_pending" in member["tags"] for member in config_of(three[0])["members"])
 
 
-def test_refused_before_anything_changes(five: list[Mongod], three: list[Mongod]) -> None:
+def test_refused_before_anything_changes(three: list[Mongod]) -> None:
     before = config_of(three[0])
     plain_names = addresses(three)
     for arguments, said in (
