@@ -39,17 +39,29 @@ demo-down: setup ## Remove every trace of the demo
 	@$(LAB) down demo
 
 .PHONY: lint
-lint: setup ## Style, types, roles and playbooks, documentation, changelog
+lint: lint-style lint-types lint-ansible lint-documents ## Style, types, roles and playbooks, documentation, changelog
+
+.PHONY: lint-style
+lint-style: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy plugins/module_utils plugins/filter plugins/lookup tests/lab tests/scenario
+
+.PHONY: lint-types
+lint-types: setup
+	$(BIN)/mypy plugins/module_utils plugins/filter plugins/lookup tests/ci tests/lab tests/scenario
+
+.PHONY: lint-ansible
+lint-ansible: setup
 	$(BIN)/ansible-lint
+
+.PHONY: lint-documents
+lint-documents: setup
 	$(BIN)/antsibull-changelog lint
 	cd $(TREE) && $(BIN)/antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck .
 
 .PHONY: units
 units: setup ## Unit tests
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest tests/unit tests/ci
 
 .PHONY: integration
 integration: setup ## Modules against real servers on loopback; each file has ports of its own, so that two run at once
@@ -64,11 +76,12 @@ importer: setup ## What Galaxy says of the built collection
 	tests/sanity/importer
 
 .PHONY: molecule
-molecule: setup ## All scenarios on real hosts
+molecule: setup ## The stories of all fleets, on real hosts
 	tests/scenario/run
 
 .PHONY: test
-test: lint sanity integration importer molecule ## All that CI runs
+test: setup ## All that CI runs, side by side on this machine
+	@tests/ci/run
 
 .PHONY: clean
 clean: setup ## Remove the demo and all that was built and cached
@@ -77,7 +90,7 @@ clean: setup ## Remove the demo and all that was built and cached
 	@rm -rf $(STRONGHOLD_CACHE)
 
 .PHONY: test-long
-test-long: setup ## Long repetitions: the playbook killed at ten tasks, one fresh fleet each
+test-long: setup ## The stories with all their repetitions, and the playbook killed at ten tasks, one fresh fleet each
 	tests/scenario/run --long
 
 .PHONY: bench-converge

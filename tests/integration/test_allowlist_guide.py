@@ -18,7 +18,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.inve
 
 MODULE = re.compile(r"stronghold\.mongodb\.(mongodb_allowlist(?:_info)?)")
 HOSTS = {"members": {"db-a": "192.0.2.11", "db-b": "192.0.2.12"}, "backup": {"vault-c": "192.0.2.14"}}
-ON_TRIAL = "systemd does not run here"  # in a network namespace; the scenario firewall tries it
+ON_TRIAL = "systemd does not run here"  # in a network namespace; the story of solo tries it
 
 
 def guide() -> list[Any]:

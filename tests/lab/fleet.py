@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import images, kernel, mirror, network, podman
-from lab.shell import CACHE, LabError, progress, run
+from lab.shell import CACHE, LabError, one_at_a_time, progress, run
 
 LABS = CACHE / "labs"
 START_TIMEOUT = 60
@@ -88,11 +88,12 @@ def load(name: str) -> Fleet:
 def up(declaration: Mapping[str, Any]) -> Fleet:
     """Start what is missing of the declared fleet; hosts that run are left alone."""
     name = declaration["name"]
-    fleet = load(name) if (LABS / name / "fleet.json").exists() else _declare(declaration)
+    with one_at_a_time(LABS):
+        fleet = load(name) if (LABS / name / "fleet.json").exists() else _declare(declaration)
+        kernel.remember()
+        network.admit()
     mirror.build()
     built = {image: images.ensure(image) for image in {"debian-12"} | {host.image for host in fleet.hosts}}
-    kernel.remember()
-    network.admit()
     if not (fleet.home / "id_ed25519").exists():
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "stronghold-lab", "-f", fleet.home / "id_ed25519")
     network.create(fleet.name, "mirror", network.subnet(fleet.slot, 0))
@@ -116,10 +117,11 @@ def down(name: str) -> None:
     podman.call("rm", "--force", "--ignore", "--time", "0", "--volumes", *containers)
     for zone in ["mirror", *fleet.zones]:
         network.remove(name, zone)
-    shutil.rmtree(fleet.home)
-    if not any(LABS.iterdir()):
-        network.dismiss()
-        kernel.restore()
+    with one_at_a_time(LABS):
+        shutil.rmtree(fleet.home)
+        if not any(LABS.iterdir()):
+            network.dismiss()
+            kernel.restore()
 
 
 def kill(fleet: Fleet, *names: str) -> None:
@@ -142,6 +144,12 @@ def cut(fleet: Fleet, *zones: str) -> None:
 
 def heal(fleet: Fleet) -> None:
     network.heal(fleet.name)
+
+
+def processor_seconds(fleet: Fleet) -> float:
+    """What the hosts used since each of them booted."""
+    told = podman.call("stats", "--no-stream", "--format", "{{.CPUNano}}", *[host.container for host in fleet.hosts])
+    return sum(map(int, told.split())) / 1e9
 
 
 def wait(fleet: Fleet, host: Host) -> None:
@@ -176,7 +184,7 @@ def ssh_options(fleet: Fleet) -> list[str]:
 
 def _declare(declaration: Mapping[str, Any]) -> Fleet:
     name = declaration["name"]
-    taken = {load(folder.name).slot for folder in LABS.iterdir() if (folder / "fleet.json").exists()} if LABS.exists() else set()
+    taken = {load(folder.name).slot for folder in LABS.iterdir() if (folder / "fleet.json").exists()}
     slot = min(set(range(network.SLOTS)) - taken)
     zones = list(dict.fromkeys(host["zone"] for host in declaration["hosts"].values()))
     hosts = [

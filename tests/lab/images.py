@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from lab import podman
 from lab.binaries import debian_mirror
-from lab.shell import CACHE, LabError, as_root, progress, run
+from lab.shell import CACHE, LabError, as_root, one_at_a_time, progress, run
 
 SUITES = {"debian-12": "bookworm", "debian-13": "trixie"}
 PACKAGES = "systemd,systemd-sysv,dbus,python3,openssh-server,ca-certificates,iproute2,procps"
@@ -26,10 +26,15 @@ def ensure(name: str) -> str:
     """The Podman image of ``name`` (a key of SUITES); made once, then cached."""
     recipe = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
     image = f"localhost/stronghold-lab-{name}:{recipe}"
-    if podman.exists("image", image):
-        return image
+    if not podman.exists("image", image):
+        with one_at_a_time(CACHE / "images" / name):
+            if not podman.exists("image", image):
+                _build(name, image)
+    return image
+
+
+def _build(name: str, image: str) -> None:
     progress(f"building the host image {name}")
-    CACHE.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=CACHE) as scratch:
         root = Path(scratch) / "root"
         try:
@@ -43,7 +48,6 @@ def ensure(name: str) -> str:
                 raise LabError(f"the image {name} could not be imported: {done.stderr.strip()}")
         finally:
             run(*as_root("rm", "-rf", str(root)))
-    return image
 
 
 def _configure(root: Path) -> None:

@@ -29,6 +29,13 @@ def write(fleet: Fleet) -> Path:
     return path
 
 
+def declare(fleet: Fleet, **variables: Any) -> Path:
+    """Write the inventory with these variables of the cluster, which stay declared."""
+    fleet.vars.update(variables)
+    fleet.save()
+    return write(fleet)
+
+
 def _connection(fleet: Fleet) -> dict[str, Any]:
     return {
         "ansible_user": "root",

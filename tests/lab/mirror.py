@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 from lab.binaries import WHEELS
 from lab.packages import recipe, server_package, tools_package
-from lab.shell import CACHE, progress, run
+from lab.shell import CACHE, one_at_a_time, progress, run
 
 SUITES = ("bookworm", "trixie")
 PYTHONS = ("3.11", "3.13")
@@ -29,12 +29,17 @@ def build() -> Path:
     """The folder to serve: ``apt/debian``, ``key.asc``, ``wheels`` and ``fingerprint``. Made once per content."""
     content = json.dumps([recipe(), Path(__file__).read_text(), REQUIREMENTS.read_text()])
     root = CACHE / "mirrors" / hashlib.sha256(content.encode()).hexdigest()[:12]
-    if root.exists():
-        return root
+    if not root.exists():
+        with one_at_a_time(root.parent):
+            if not root.exists():
+                _build(root)
+    return root
+
+
+def _build(root: Path) -> None:
     progress("building the signed package mirror")
     packages = [server_package(version) for version in WHEELS]
     tools = tools_package()
-    root.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=root.parent) as scratch:
         staged = Path(scratch) / "mirror"
         _apt(staged / "apt" / "debian", packages, [tools] if tools else [])
@@ -43,7 +48,6 @@ def build() -> Path:
         _wheels(staged / "wheels")
         staged.chmod(0o755)
         staged.rename(root)
-    return root
 
 
 def fingerprint() -> str:

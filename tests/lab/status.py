@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import subprocess
 
 from pymongo.errors import OperationFailure, PyMongoError
 
@@ -72,9 +71,21 @@ def _authentication(fleet: Fleet, host: Host) -> str:
 
 def _firewall(fleet: Fleet, host: Host) -> str:
     """Whether a host that nobody declared, the package mirror, reaches the port."""
-    attempt = f"import socket; socket.create_connection(('{host.address}', {PORT}), 1)"
-    probe = podman.command("exec", f"{fleet.name}-mirror", "python3", "-c", attempt)
-    return "OPEN" if subprocess.run(probe, capture_output=True, check=False).returncode == 0 else "declared sources only"
+    reached = podman.call("exec", f"{fleet.name}-mirror", "python3", "-c", _ATTEMPT, host.address, str(PORT)).strip()
+    return {"True": "OPEN", "False": "declared sources only"}[reached]
+
+
+_ATTEMPT = """
+import socket, sys
+try:
+    socket.create_connection((sys.argv[1], int(sys.argv[2])), 1)
+except ConnectionRefusedError:
+    print(True)
+except OSError:
+    print(False)
+else:
+    print(True)
+"""
 
 
 def _connect(fleet: Fleet, rows: list[tuple[str, ...]]) -> list[str]:

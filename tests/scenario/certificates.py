@@ -17,6 +17,7 @@ from lab import access, certificates
 from lab.fleet import Fleet, Host, ssh
 
 PORT = 27017
+LOG = "/var/log/mongodb/mongod.log"
 SAID = "SSL peer certificate validation failed: "
 
 
@@ -32,13 +33,15 @@ def processes(fleet: Fleet) -> list[str]:
 
 def refused(fleet: Fleet, host: Host, certificate: Path) -> str:
     """Why a member ended the connection of a client with this certificate, in its own words; empty where it served the client."""
+    seen = int(ssh(fleet, host.name, f"stat -c %s {LOG}"))
     with access.client(fleet, host, log_in=False, serverSelectionTimeoutMS=500, tlsCertificateKeyFile=str(certificate)) as client:
         try:
             client.admin.command("ping")
         except ServerSelectionTimeoutError as error:
             assert "connection closed" in str(error)
-            told = ssh(fleet, host.name, f"grep -o '{SAID}[^\"]*' /var/log/mongodb/mongod.log | tail -n 1")
-            return told.strip().removeprefix(SAID)
+            told = ssh(fleet, host.name, f"tail -c +{seen + 1} {LOG} | grep -o '{SAID}[^\"]*' | sort -u")
+            (reason,) = told.splitlines()
+            return reason.removeprefix(SAID)
     return ""
 
 

@@ -28,6 +28,17 @@ FAILURE = re.compile(r"^(?:fatal: \[.*?\]: FAILED!|failed: \[.*?\] \(item=.*?\)|
 TASK = re.compile(r"^TASK \[(?:stronghold\.mongodb\.\w+ : )?(.*?)\] \*", re.MULTILINE)
 
 
+# Every host at once, output that can be read by a program, and facts under ansible_facts alone.
+SETTINGS = {
+    "ANSIBLE_FORKS": "10",
+    "ANSIBLE_TIMEOUT": "30",
+    "ANSIBLE_INJECT_FACT_VARS": "False",
+    "ANSIBLE_NOCOLOR": "1",
+    "ANSIBLE_FORCE_COLOR": "0",
+    "PY_COLORS": "0",
+}
+
+
 @dataclass
 class Run:
     rc: int
@@ -74,7 +85,7 @@ def _run(words: list[str]) -> Run:
     begin = time.monotonic()
     done = subprocess.run(
         words,
-        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "PY_COLORS": "0"},
+        env={**os.environ, **SETTINGS},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -107,7 +118,7 @@ def run_and_kill(
     """
     process = subprocess.Popen(
         command(fleet, playbook=playbook, variables=variables),
-        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, **SETTINGS, "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

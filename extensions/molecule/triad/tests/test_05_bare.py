@@ -1,0 +1,18 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Before anything: what a first run would do is predicted, and nothing is done."""
+
+from __future__ import annotations
+
+from scenario import hosts, playbook
+
+from lab.fleet import Fleet
+
+
+def test_check_mode_on_bare_hosts_changes_none(fleet: Fleet) -> None:
+    names = [host.name for host in fleet.hosts]
+    with hosts.untouched(fleet, *names):
+        run = playbook.converge(fleet, "--check", "--diff")
+    assert all(run.changed[name] > 0 for name in names)

@@ -1,0 +1,131 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbook is killed at ten tasks of the first converge and finishes when it is run again; no secret leaks on the way."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+from scenario import interrupted, playbook
+
+from lab import access
+from lab import fleet as fleets
+from lab.fleet import Fleet, ssh
+
+CANARY = "Kanarienvogel"
+HOSTS = ["db-a", "db-b", "db-c", "vault-c"]
+# Places of a host in which a secret might be left; and what is put there to see that it would be found.
+PLACES = ["/etc", "/opt", "/root", "/home", "/run", "/tmp", "/var", "/dev/shm", "/srv"]  # noqa: S108  # searched, not written to
+PLANTED = "PlantedByTheTests"
+LOGGED = "LoggedByTheTests"
+VENV = "/opt/stronghold/venv/bin/python"
+
+
+@pytest.fixture(scope="module")
+def log(fleet: Fleet) -> Path:
+    """All that the controller printed in this story."""
+    return fleet.home / "output.log"
+
+
+def test_killed_at_ten_tasks_in_a_row_it_still_finishes(fleet: Fleet, log: Path) -> None:
+    for task, delay in interrupted.KILLS.items():
+        assert playbook.run_and_kill(fleet, task, delay, log), f"{task} was not reached"
+    with WatchedProcesses(fleet) as seen:
+        run = playbook.converge(fleet, "-vvv", "--diff")
+    log.write_text(log.read_text() + run.output)
+    for name in HOSTS:
+        assert [line for line in seen[name] if VENV in line], f"what ran on {name} was not seen"
+        assert [line for line in seen[name] if CANARY in line] == []
+    access.issue_operator(fleet)
+    interrupted.insist_on_a_whole_cluster(fleet)
+
+
+class TestSecrets:
+    """Of the test before."""
+
+    def test_nothing_secret_was_printed(self, fleet: Fleet, log: Path) -> None:
+        text = log.read_text()
+        assert "Have the declared accounts" in text
+        passphrase = (access.secrets(fleet) / "authority-passphrase").read_text().strip()
+        assert len(passphrase) > 20
+        assert [secret for secret in (CANARY, "PRIVATE KEY", passphrase) if secret in text] == []
+
+    @pytest.mark.parametrize("name", HOSTS)
+    def test_nothing_secret_is_left_on_a_host(self, fleet: Fleet, name: str) -> None:
+        planted = [f"{place}/planted" for place in PLACES]
+        ssh(fleet, name, f"tee {' '.join(planted)} <<< {PLANTED}")
+        try:
+            found = ssh(fleet, name, f"grep -rlsF -e {CANARY} -e {PLANTED} {' '.join(PLACES)}", check=False)
+        finally:
+            ssh(fleet, name, f"rm {' '.join(planted)}")
+        assert sorted(found.splitlines()) == sorted(planted)
+
+    @pytest.mark.parametrize("name", HOSTS)
+    def test_nothing_secret_is_in_the_journal(self, fleet: Fleet, name: str) -> None:
+        ssh(fleet, name, f"logger {LOGGED} && journalctl --sync")
+        found = ssh(fleet, name, f"journalctl --no-pager -o cat | grep -F -e {CANARY} -e {LOGGED}")
+        assert set(found.splitlines()) == {LOGGED}
+
+    @pytest.mark.parametrize("name", HOSTS)
+    def test_private_keys_are_for_their_owner_alone(self, fleet: Fleet, name: str) -> None:
+        readable = ssh(
+            fleet, name, "grep -rlsF 'PRIVATE KEY' /etc/stronghold /tmp /run /var/lib/mongodb | xargs -r stat -c '%a %n'"
+        )
+        assert readable
+        assert [line for line in readable.splitlines() if not line.startswith("600 ")] == []
+
+    def test_facts_hold_nothing_secret(self, fleet: Fleet) -> None:
+        hosts = str(fleet.home / "inventory" / "hosts.yml")
+        facts = subprocess.run(
+            ["ansible", "-i", hosts, "all", "-m", "ansible.builtin.setup"], capture_output=True, text=True, check=True
+        ).stdout
+        assert "ansible_distribution" in facts
+        assert CANARY not in facts
+
+    def test_what_the_controller_keeps_is_for_its_owner(self, fleet: Fleet) -> None:
+        kept = [file for file in access.secrets(fleet).rglob("*") if file.is_file() and file.name != "ca.pem"]
+        assert kept
+        assert [file.name for file in kept if file.stat().st_mode & 0o077] == []
+        key = access.secrets(fleet) / "authority" / "ca.key"
+        assert "ENCRYPTED" in key.read_text()
+
+
+class WatchedProcesses:
+    """Collects the command lines and environments of all processes of each host while the block runs."""
+
+    SCRIPT = (
+        "for i in $(seq 3000); do cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' ' '; echo; sleep 0.1; done"
+    )
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._watchers: list[subprocess.Popen[str]] = []
+        self._readers: list[threading.Thread] = []
+        self._lines: dict[str, list[str]] = {host.name: [] for host in fleet.hosts}
+
+    def __enter__(self) -> dict[str, list[str]]:
+        for host in self._fleet.hosts:
+            words = ["ssh", *fleets.ssh_options(self._fleet), f"root@{host.address}", self.SCRIPT]
+            watcher = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, errors="replace")
+            self._watchers.append(watcher)
+            reader = threading.Thread(target=self._read, args=(watcher, self._lines[host.name]), daemon=True)
+            reader.start()
+            self._readers.append(reader)
+        return self._lines
+
+    @staticmethod
+    def _read(watcher: subprocess.Popen[str], lines: list[str]) -> None:
+        assert watcher.stdout
+        lines.extend(watcher.stdout)
+
+    def __exit__(self, *_: object) -> None:
+        for watcher in self._watchers:
+            watcher.terminate()
+            watcher.wait()
+        for reader in self._readers:
+            reader.join()
