@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -19,7 +20,7 @@ from pymongo.errors import PyMongoError
 from scenario import playbook
 from testinfra.host import Host
 
-from ansible_collections.stronghold.mongodb.plugins.filter.program import program_digest
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program.bundle import digest
 from lab import access
 from lab import fleet as fleets
 from lab.fleet import Fleet
@@ -75,7 +76,9 @@ def journal(hosts: dict[str, Host], since: str) -> str:
 
 def test_the_watch_is_known_by_its_digest(hosts: dict[str, Host]) -> None:
     """By which a run sees at the controller that it is there already."""
-    assert hosts[WALL].file("/opt/stronghold/bin/stronghold").sha256sum == program_digest("/opt/stronghold/venv/bin/python")
+    record = json.loads(hosts[WALL].file("/etc/stronghold/program.json").content_string)
+    program = hosts[WALL].file("/opt/stronghold/bin/stronghold").sha256sum
+    assert record == {"program": program, "python": "/opt/stronghold/venv/bin/python", "sources": digest()}
 
 
 def test_only_who_is_declared_connects(fleet: Fleet, hosts: dict[str, Host], allow: Allow) -> None:
