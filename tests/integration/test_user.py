@@ -222,7 +222,7 @@ def test_what_cannot_be_is_said_and_the_rest_is_done(site: Site) -> None:
         "",
         "there is no role nope@shop",
         "no password is given",
-        "here in authentication_restrictions is neither an address nor a CIDR block",
+        "authentication_restrictions holds what is no address or network (here)",
         "the account in use lacks viewUser on admin",
         "the account in use lacks grantRole on other",
         "SCRAM-SHA-256 does not allow it",
