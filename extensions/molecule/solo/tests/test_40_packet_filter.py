@@ -19,7 +19,8 @@ from pymongo.errors import PyMongoError
 from scenario import playbook
 from testinfra.host import Host
 
-from ansible_collections.stronghold.mongodb.plugins.filter.program import program_digest
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program import bundle, installed
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program.declaration import PROGRAM
 from lab import access
 from lab import fleet as fleets
 from lab.fleet import Fleet
@@ -73,9 +74,11 @@ def journal(hosts: dict[str, Host], since: str) -> str:
     return hosts[WALL].check_output(f"journalctl -t stronghold-allowlist -o cat --no-pager --since @{since}")
 
 
-def test_the_watch_is_known_by_its_digest(hosts: dict[str, Host]) -> None:
+def test_the_watch_is_known_by_its_record(hosts: dict[str, Host]) -> None:
     """By which a run sees at the controller that it is there already."""
-    assert hosts[WALL].file("/opt/stronghold/bin/stronghold").sha256sum == program_digest("/opt/stronghold/venv/bin/python")
+    program = hosts[WALL].file(PROGRAM).sha256sum
+    record = installed.record_text("/opt/stronghold/venv/bin/python", bundle.digest(), program)
+    assert hosts[WALL].file(f"/etc/stronghold/{installed.RECORD}.json").content_string == record
 
 
 def test_only_who_is_declared_connects(fleet: Fleet, hosts: dict[str, Host], allow: Allow) -> None:
