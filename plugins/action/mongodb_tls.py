@@ -396,7 +396,7 @@ class Exchange:
 
     def _write(self, file: Path, data: bytes) -> None:
         secrets.hold(self.folder)
-        with files.locked([self.folder]):
+        with files.locked(self.folder, CONTROLLER, f"write {file}"):
             files.write(file, data, 0o644)
 
     def _file(self, path: str, ending: str) -> Path:

@@ -14,7 +14,6 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors im
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program import installed
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.declaration import (
     PROGRAM,
-    REQUIRED_IF,
     Declared,
     argument_spec,
 )
@@ -28,10 +27,17 @@ def program_differs(survey: Mapping[str, Any], commands: Sequence[Mapping[str, A
 
 
 def _declared(entry: Mapping[str, Any]) -> Declared:
-    found = ArgumentSpecValidator(argument_spec(), required_if=REQUIRED_IF).validate(dict(entry))
+    found = ArgumentSpecValidator(argument_spec()).validate(_plain(entry))
     if found.error_messages:
-        raise AnsibleFilterError(f"program_differs: {'; '.join(found.error_messages)}")
+        raise AnsibleFilterError(f"could not tell what a host lacks: {'; '.join(found.error_messages)}")
     return Declared.from_params(found.validated_parameters, PROGRAM)
+
+
+def _plain(value: Any) -> Any:
+    """Templated to the end: the validator copies what it is given, and of what is still to be templated no copy works."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 class FilterModule:

@@ -223,8 +223,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.backend import open_allowlist
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.declaration import Declaration, Request, Wish, tidy
-from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.firewalld_plan import open_allowlist
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.plan import Allowlist
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.ruleset import GROUP_NAME, management_of
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.safety import (
@@ -244,7 +244,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sour
     subtract,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.store import alone
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base import moments
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import locks, moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import finish, funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login, login_argument_spec
@@ -358,7 +358,7 @@ def main() -> None:
             raise StrongholdError(host, "try the change", reason, "give the seconds, at least 1")
         for name, version in unlimited(request):
             module.warn(f"Group '{name}' admits every IPv{version} address.")
-        with nullcontext() if module.check_mode else alone(host):
+        with nullcontext() if module.check_mode else alone(host, locks.MODULE_TIMEOUT):
             allowlist = open_allowlist(host, params["backend"], predict=module.check_mode)
 
             def guard(before: Ranges, after: Ranges, target: Declaration) -> None:

@@ -133,8 +133,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.backend import open_allowlist
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.declaration import Declaration
-from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.firewalld_plan import open_allowlist
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.hits import entries, hits, knocking
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.plan import Allowlist, declared
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.ruleset import read

@@ -298,7 +298,6 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import finish, funnel, require_once
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.declaration import (
     PROGRAM,
-    REQUIRED_IF,
     Declared,
     argument_spec,
 )
@@ -308,13 +307,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._program.instal
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "commands": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": argument_spec(),
-                "required_if": REQUIRED_IF,
-            },
+            "commands": {"type": "list", "elements": "dict", "required": True, "options": argument_spec()},
             "program_file": {"type": "path", "default": PROGRAM},
             "config_directory": {"type": "path", "default": "/etc/stronghold"},
             "unit_directory": {"type": "path", "default": "/etc/systemd/system"},

@@ -472,7 +472,7 @@ from typing import Any, TypeVar
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, moments
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, locks, moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import finish, funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import library, pem
@@ -514,7 +514,7 @@ def _planned(module: AnsibleModule, stack: ExitStack) -> Host:
             reason, remedy = f"{files.nearest(folder)} is not a folder", "remove it or choose another path"
             raise StrongholdError(name, f"write into {folder}", reason, remedy)
     if not module.check_mode:
-        stack.enter_context(files.locked(folders))
+        stack.enter_context(locks.held(locks.CERTIFICATES, name, "manage certificates", locks.MODULE_TIMEOUT))
     host = Host(
         name,
         datetime.now(timezone.utc),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import secrets
 import subprocess
 import sys
@@ -54,9 +55,22 @@ class Side:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """Of one run, in seconds: from start to exit, and the processor time of ``ansible-playbook`` and of all hosts together."""
+
+    wall: float
+    controller: float
+    hosts: float
+
+    @property
+    def processor(self) -> float:
+        return self.controller + self.hosts
+
+
+@dataclass(frozen=True)
 class Measurement:
-    first: float
-    again: float
+    first: Cost
+    again: Cost
     changed_first: int
     changed_again: int
     server: str
@@ -113,15 +127,28 @@ def measure(side: Side) -> Measurement:
         ansible = Ansible(side, hosts, Path(scratch))
         stack.callback(ansible.disconnect)
         progress(f"{side.title}: first converge")
-        first = ansible.run(side.playbook)
-        progress(f"{side.title}: {first.seconds:.1f} s; unchanged re-run")
-        again = ansible.run(side.playbook)
-        progress(f"{side.title}: {again.seconds:.1f} s")
+        first, of_first = _weighed(ansible)
+        progress(f"{side.title}: {of_first.wall:.1f} s; unchanged re-run")
+        again, of_again = _weighed(ansible)
+        progress(f"{side.title}: {of_again.wall:.1f} s")
         changed = sum(again.changed.values())
         if side.unchanged and changed:
             raise LabError(f"the unchanged re-run of {side.title} changed something:\n{again.output[-6000:]}")
         server = side.prove(hosts)
-    return Measurement(first.seconds, again.seconds, sum(first.changed.values()), changed, server)
+    return Measurement(of_first, of_again, sum(first.changed.values()), changed, server)
+
+
+def _weighed(ansible: Ansible) -> tuple[Run, Cost]:
+    on_hosts = fleet.processor_seconds(ansible.fleet)
+    here = _spent_here()
+    done = ansible.run(ansible.side.playbook)
+    return done, Cost(done.seconds, _spent_here() - here, fleet.processor_seconds(ansible.fleet) - on_hosts)
+
+
+def _spent_here() -> float:
+    """Processor seconds of all processes that this one has started and seen end."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
 
 
 def measure_repeatedly(side: Side, tries: int = 3) -> tuple[Measurement, int]:

@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def dies_with_us() -> None:
-    """For a child before it becomes another program: it is killed when the thread ends that started it, as at a killed pytest."""
+    """In a child before it becomes another program: it is killed with the thread that started it, as when pytest is."""
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -57,11 +58,12 @@ class Mongod:
             *("--wiredTigerCacheSizeGB", "0.25", "--setParameter", "diagnosticDataCollectionEnabled=false"),
             *self.options,
         ]
+        lasting = threading.current_thread() is threading.main_thread()
         self.process = subprocess.Popen(
             command,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            preexec_fn=dies_with_us,  # noqa: PLW1509  which is one system call
+            preexec_fn=dies_with_us if lasting else None,  # noqa: PLW1509  which is one system call
         )
         deadline = time.monotonic() + 30
         while "Waiting for connections" not in self.log():

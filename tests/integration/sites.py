@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 
-"""Servers of every kind that accounts are managed on: each version, with and without TLS, alone and as a set."""
+"""Servers of the kinds that accounts are managed on: each version, with and without TLS, alone and as a set."""
 
 from __future__ import annotations
 

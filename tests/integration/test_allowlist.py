@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -327,9 +327,9 @@ def test_a_request_that_cannot_be_used_is_refused_by_name_and_changes_nothing(
 
 def test_a_run_waits_for_another_to_finish(net: Net) -> None:
     net.db.allow(groups=[])
-    inode = net.db.sh("stat --format %i /run/stronghold-firewall.lock").strip()
+    inode = net.db.sh("stat --format %i /run/stronghold/locks/firewall").strip()
     holder = subprocess.Popen(
-        [*net.db.within, "flock", "/run/stronghold-firewall.lock", "sh", "-c", "echo held; read end"],
+        [*net.db.within, "flock", "/run/stronghold/locks/firewall", "sh", "-c", "echo held; read end"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -344,6 +344,31 @@ def test_a_run_waits_for_another_to_finish(net: Net) -> None:
         finally:
             holder.communicate("\n", timeout=30)
         assert run.result()["groups"] == ["app"]
+
+
+NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+
+
+def test_an_account_without_rights_can_hold_nobody_up(net: Net) -> None:
+    net.db.allow(groups=[])
+    net.db.sh("touch /run/stronghold-firewall.lock; chmod 644 /run/stronghold-firewall.lock")
+    refused = []
+    with ExitStack() as stack, ThreadPoolExecutor(1) as pool:
+        for path in net.db.sh("find /run/stronghold* /etc/stronghold").split():
+            words = [*net.db.within, *NOBODY, "flock", "--nonblock", path, "sh", "-c", "echo held; read end"]
+            stranger = stack.enter_context(
+                subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            )
+            stack.callback(stranger.kill)
+            assert stranger.stdout
+            if stranger.stdout.readline() != b"held\n":
+                refused.append(path)
+        run = pool.submit(net.db.allow, name="app")
+        try:
+            assert run.result(30)["groups"] == ["app"]
+        finally:
+            stack.close()
+    assert "/run/stronghold/locks" in refused
 
 
 def test_two_runs_at_once_lose_nothing(net: Net) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import subprocess
 import sys
 import time
@@ -118,6 +119,21 @@ class TestWatch:
         assert "#   10.99.2.2 until 2035-12-31T23:00:00Z  ann\n" in net.db.file()
         net.db.allow(name="support", sources=[{"source": "10.99.2.2", "expires": ""}])
         assert "#   10.99.2.2  ann\n" in net.db.file()
+
+    def test_it_says_for_whom_it_has_waited_in_vain(self, net: Net, tmp_path: Path) -> None:
+        net.db.allow(name="app", sources=["10.99.1.0/24"])
+        lock = "/run/stronghold/locks/firewall"
+        say = f'echo "$$ 1764065040 stronghold backup" >{lock}; echo $$; read end'
+        words = [*net.db.within, "flock", lock, "sh", "-c", say]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+            assert holder.stdout
+            pid = holder.stdout.readline().strip()
+            told = (
+                f"because the run {pid} (stronghold backup) is at it since 2025-11-25 10:04:00 UTC and did not end within 15 s;"
+            )
+            with pytest.raises(AssertionError, match=re.escape(told)):
+                watch(net.db, tmp_path)
+            holder.communicate("\n", timeout=10)
 
     def test_a_host_that_was_never_told_says_what_to_do(self, net: Net, tmp_path: Path) -> None:
         with pytest.raises(AssertionError, match=r"neither /etc/stronghold/firewall.nft nor .* declares it; apply stronghold"):

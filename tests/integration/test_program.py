@@ -43,8 +43,9 @@ case "$1" in
     disable) rm enabled ;;
     start) touch active ;;
     stop) rm active ;;
-    daemon-reload) touch read ;;
-    show) for last; do :; done; [ -e read ] && [ {units}/$last -nt read ] && echo yes || echo no ;;
+    daemon-reload) ls {units} > read ;;
+    show) for last; do :; done; file={units}/$last
+        if grep -qsx $last read; then [ -e $file ] && [ ! $file -nt read ] && echo no || echo yes; else echo no; fi ;;
 esac
 """
 
@@ -222,10 +223,13 @@ def test_several_commands_are_one_plan(arguments: dict[str, Any], home: Path) ->
     units = {name: expiry()[name] for name in ("service", "timer")}
     both = {**arguments, "commands": [expiry(), {"command": "allowlist", **units}]}
     done = run_module("mongodb_program", **both)
-    assert [line for line in done["changes"] if "systemd" in line or "stronghold-allowlist.timer" in line] == [
-        f"write {home}/units/stronghold-allowlist.timer",
+    assert [line.replace(f"{home}/", "") for line in done["changes"]] == [
+        "write opt/stronghold",
+        *(f"write etc/{name}.json" for name in ("program", "expiry", "allowlist")),
+        *(f"write units/stronghold-{name}.{kind}" for name in ("expiry", "allowlist") for kind in ("service", "timer")),
         "have systemd read the units",
-    ], "the stand-in for systemd knows one timer, which the first command has started"
+        *(f"start stronghold-{name}.timer{when}" for name in ("expiry", "allowlist") for when in (" at boot", "")),
+    ]
     assert (home / "etc" / "allowlist.json").read_text() == "{}\n"
     assert told(run_module("mongodb_program", **both), home) == []
 
@@ -236,7 +240,7 @@ def test_several_commands_are_one_plan(arguments: dict[str, Any], home: Path) ->
         (expiry(settings={"colour": "blue"}), "could not accept the settings of the command expiry because it knows no colour"),
         ({**expiry(), "login": None}, "could not accept the settings of the command expiry because it has no login"),
         ({**expiry(), "command": "certificates"}, "because it has no ca_file; it has no certificates; correct them."),
-        ({**expiry(), "timer": None}, "state is present but all of the following are missing: timer found in commands"),
+        ({**expiry(), "timer": None}, "could not accept the units of the command expiry because there is no timer"),
         (expiry(timer={"calendar": "a\nb"}), "could not accept the units of the command expiry because timer.calendar has more"),
     ],
 )

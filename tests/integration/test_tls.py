@@ -227,6 +227,20 @@ def test_killed_between_request_and_installation(issued: Site) -> None:
     assert not issued.good()["changed"]
 
 
+def test_a_lock_on_the_folder_that_everybody_can_open_is_nobodys_turn(issued: Site) -> None:
+    assert stat.S_IMODE(issued.tls.stat().st_mode) == 0o755
+    folder = os.open(issued.tls, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    (issued.tls / "member.pem").unlink()
+    running = subprocess.Popen(issued.command(issued.options()), env=issued.variables(), stdout=subprocess.DEVNULL)
+    try:
+        assert running.wait(60) == 0
+    finally:
+        _kill_with_workers(running)
+        os.close(folder)
+    assert not issued.good()["changed"]
+
+
 def _kill_with_workers(process: subprocess.Popen[bytes]) -> None:
     """Ansible's workers have sessions of their own and would outlive it."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
@@ -520,7 +534,7 @@ def fleet(site: Site) -> Site:
                 "mongodb_cluster_service_user": "root",
                 "mongodb_cluster_tls_dir": f"{site.tls}/{{{{ inventory_hostname }}}}",
                 "mongodb_tls_authority_passphrase": CANARY,
-                "mongodb_tls_watch": False,  # it would be installed on this machine
+                "mongodb_cluster_program_later": True,  # it would be installed on this machine
             },
             "children": {
                 "mongodb": {"hosts": {"db-a": {"mongodb_cluster_zone": "a", "mongodb_cluster_address": "192.0.2.1"}}},

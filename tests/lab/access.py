@@ -11,7 +11,7 @@ from typing import Any
 
 import pymongo
 
-from lab.fleet import Fleet, Host
+from lab.fleet import Fleet, Host, ssh
 from lab.shell import run
 
 ADMIN = "admin"
@@ -38,12 +38,29 @@ def members(fleet: Fleet) -> list[Host]:
     return [host for host in fleet.hosts if host.group == "mongodb"]
 
 
+def port(fleet: Fleet) -> int:
+    return int(fleet.vars.get("mongodb_cluster_port", 27017))
+
+
 def client(fleet: Fleet, host: Host, *, log_in: bool = True, **options: Any) -> pymongo.MongoClient[dict[str, Any]]:
     """A direct, verified connection to one member, as the administrator unless told otherwise."""
     if log_in:
         options = {"username": ADMIN, "password": password(fleet), **options}
     settings = {"directConnection": True, "serverSelectionTimeoutMS": 5000, "tls": True, **tls_options(fleet), **options}
-    return pymongo.MongoClient(host.address, **settings)
+    return pymongo.MongoClient(host.address, port(fleet), **settings)
+
+
+def admit(fleet: Fleet, name: str, login: str) -> None:
+    """Let ``login``, who is not root, into a host with the fleet's key, and become root there by sudo."""
+    ssh(
+        fleet,
+        name,
+        "apt-get -qq update && "
+        "DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends sudo >/dev/null && "
+        f"useradd --create-home --shell /bin/sh {login} && install -D -m 600 -o {login} /root/.ssh/authorized_keys "
+        f"~{login}/.ssh/authorized_keys && chown -R {login} ~{login}/.ssh && chmod 700 ~{login}/.ssh && "
+        f"echo '{login} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/{login}",
+    )
 
 
 def issue_operator(fleet: Fleet) -> None:

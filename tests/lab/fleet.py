@@ -137,6 +137,20 @@ def start(fleet: Fleet, *names: str) -> None:
         wait(fleet, fleet.host(name))
 
 
+def remove(fleet: Fleet, name: str) -> None:
+    """Take a host away with all that it holds; the others are left alone."""
+    podman.call("rm", "--force", "--time", "0", "--volumes", fleet.host(name).container)
+
+
+def reinstall(fleet: Fleet, name: str) -> None:
+    """Put a bare host of the same name and address in the place of one, and forget the SSH key of the former."""
+    host = fleet.host(name)
+    podman.call("rm", "--force", "--ignore", "--time", "0", "--volumes", host.container)
+    run("ssh-keygen", "-q", "-R", host.address, "-f", fleet.home / "known_hosts")
+    _start(fleet, host, images.ensure(host.image))
+    wait(fleet, host)
+
+
 def cut(fleet: Fleet, *zones: str) -> None:
     """Drop all traffic between the named zones and the others."""
     network.cut(fleet.name, [fleet.subnet(zone) for zone in zones])

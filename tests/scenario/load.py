@@ -59,7 +59,7 @@ def idle_connections(fleet: Fleet, host: str, count: int) -> Iterator[dict[str, 
 
 @contextlib.contextmanager
 def _program(fleet: Fleet, host: str, script: Path, option: str, output: str) -> Iterator[None]:
-    names = ",".join(member.name for member in access.members(fleet))
+    names = ",".join(f"{member.name}:{access.port(fleet)}" for member in access.members(fleet))
     tls = "tls=true&tlsCAFile=/etc/stronghold/tls/ca.pem&tlsCertificateKeyFile=/etc/stronghold/tls/client.pem"
     replica_set = fleet.vars["mongodb_cluster_name"]
     # a client that gives a dead server up soon, instead of after the driver's twenty seconds

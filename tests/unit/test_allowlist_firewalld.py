@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist import connections, firewalld, firewalld_bus
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist import backend, connections, firewalld
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.connections import Connection
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.declaration import Declaration, tidy
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.ruleset import record, recorded
@@ -146,4 +146,4 @@ def test_firewalld_is_taken_where_it_is_active(
         (tmp_path / name).write_text(script)
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/bin")
-    assert firewalld_bus.detected() == expected
+    assert backend.detected() == expected

@@ -9,11 +9,13 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 
 
 @pytest.fixture
@@ -54,40 +56,38 @@ def test_only_regular_files_are_read(tmp_path: Path) -> None:
         files.read(tmp_path)
 
 
-def lock_in_vain(folder: Path) -> bool:
-    """Whether another process holds the lock."""
+@contextmanager
+def locked_by_another(folder: Path) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        yield
     finally:
         os.close(descriptor)
-    return False
 
 
-def test_a_folder_that_is_made_is_locked_from_its_first_moment(tmp_path: Path) -> None:
-    folder = tmp_path / "a" / "b"
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / ".b.new").mkdir()  # of a run that was killed
-    with files.locked([folder]):
-        assert lock_in_vain(tmp_path / "a")
-        files.make_locked(folder)
-        assert lock_in_vain(folder)
-    assert not lock_in_vain(tmp_path / "a")
+@pytest.mark.parametrize("umask", [0, 0o077])
+def test_folders_are_made_for_everybody_to_enter(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        files.make_open(tmp_path / "a" / "b")
+    finally:
+        os.umask(before)
+    assert [files.mode(tmp_path / name) for name in ("a", "a/b")] == [0o755, 0o755]
 
 
-def test_a_folder_that_appears_while_the_one_above_is_waited_for_is_locked_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "tls"
-    wait = fcntl.flock
+def test_one_at_a_time_in_a_folder(tmp_path: Path) -> None:
+    with files.locked(tmp_path, "localhost", "use the authority"), pytest.raises(BlockingIOError), locked_by_another(tmp_path):
+        pass
+    with locked_by_another(tmp_path):
+        pass
 
-    def another_run_makes_it(descriptor: int, operation: int) -> None:
-        wait(descriptor, operation)
-        folder.mkdir(exist_ok=True)
 
-    monkeypatch.setattr(fcntl, "flock", another_run_makes_it)
-    with files.locked([folder]):
-        monkeypatch.undo()
-        assert lock_in_vain(folder)
+def test_another_run_in_the_folder_is_not_waited_for_without_end(tmp_path: Path) -> None:
+    attempt = "use the authority"
+    with locked_by_another(tmp_path), pytest.raises(StrongholdError) as failed, files.locked(tmp_path, "localhost", attempt, 0.2):
+        pass
+    assert str(failed.value) == (
+        f"localhost: could not use the authority because another run uses {tmp_path} and did not end within 0.2 s; "
+        "wait for its end, and run again."
+    )

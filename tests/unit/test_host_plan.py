@@ -340,6 +340,11 @@ def test_what_is_missing_in_this_kernel_is_told_with_what_is_wanted() -> None:
     ]
 
 
+def test_what_is_and_what_is_wanted_are_told() -> None:
+    (text,) = sysctl("vm.swappiness", "60", writable=False)["findings"]
+    assert text == "this kernel does not let these be set: vm.swappiness (is 60, wants 1)"
+
+
 def test_an_exact_value_is_lowered_too() -> None:
     assert sysctl("vm.swappiness", "60")["sysctl"]["apply"] is True
     assert sysctl("vm.swappiness", "0")["sysctl"] == {"values": {"vm.max_map_count": 131060, "vm.swappiness": 1}, "apply": True}
@@ -461,6 +466,7 @@ def test_requirements() -> None:
     assert unmet(["pymongo>=4.6", "cryptography>=41.0,<50", "PyMongo"], installed) == []
     assert unmet(["pymongo==4.9", "cryptography>41.0", "cffi"], installed) == ["pymongo==4.9", "cryptography>41.0", "cffi"]
     assert unmet(["pymongo"], None) == ["pymongo"]
+    assert unmet(["pymongo>=4.6"], {"pymongo": "5.0b1"}) == []
 
 
 def test_plain_http_is_a_finding() -> None:
@@ -480,5 +486,5 @@ def test_a_backup_host_gets_the_environment_and_the_clock_only() -> None:
     }
     result = decide(bare, member=False, min_free_mb=99999)
     assert (result["errors"], result["findings"], result["account"]) == ([], [], None)
-    assert (result["sysctl"]["values"], result["thp"]["values"]) == ({}, {})
+    assert result["sysctl"] == result["thp"] == {"values": {}, "apply": False}
     assert (result["time_unit"], result["venv"]["create"]) == ("systemd-timesyncd", True)

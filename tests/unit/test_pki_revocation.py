@@ -170,6 +170,15 @@ def test_numbers_go_on_after_a_list_without_one_and_revocations_are_never_taken_
     assert revocation.forgotten([plain], [plain]) == revocation.older([plain], [plain]) == []
 
 
+def test_what_a_list_says_beside_its_entries_may_be_ignored_by_those_who_do_not_know_it() -> None:
+    """RFC 5280, sections 5.2.1 and 5.2.3: both extensions are there, and neither is critical."""
+    item = revocation.sign_list(AUTHORITY, None, [], 10, NOW)
+    assert {type(found.value): found.critical for found in item.extensions} == {
+        x509.CRLNumber: False,
+        x509.AuthorityKeyIdentifier: False,
+    }
+
+
 def test_two_lists_of_one_issuer_are_taken_together() -> None:
     seven, eight = (revocation.sign_list(AUTHORITY, None, [serial], 10, NOW) for serial in (7, 8))
     both = revocation.sign_list(AUTHORITY, None, [7, 8], 10, NOW)

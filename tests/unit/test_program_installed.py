@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible.errors import AnsibleFilterError
+from programs import ansible
 
 from ansible_collections.stronghold.mongodb.plugins.filter.program import _declared, program_differs
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.installed import record_text
@@ -136,8 +139,26 @@ def test_another_password_differs_where_the_command_logs_in_and_nowhere_else() -
 
 @pytest.mark.parametrize("broken", [{"command": "expiry"}, {**EXPIRY, "colour": "blue"}, {**EXPIRY, "timer": {}}])
 def test_what_the_module_would_refuse_is_refused(broken: dict[str, Any]) -> None:
-    with pytest.raises(AnsibleFilterError, match="program_differs: "):
+    with pytest.raises(AnsibleFilterError, match="could not "):
         differs(survey(EXPIRY), broken)
+
+
+def test_what_is_still_to_be_templated_is_templated(tmp_path: Path) -> None:
+    """With a test that nothing has loaded before, as in the variables of a role."""
+    state = "{{ ['metrics'] if '/var/lib/x' is match('/var/lib/') else [] }}"
+    lazy = {**CERTIFICATES, "state": "{{ 'present' }}", "service": {**UNITS["service"], "state": state}}
+    found = survey({**CERTIFICATES, "service": {**UNITS["service"], "state": ["metrics"]}})
+    asked = "survey | stronghold.mongodb.program_differs([lazy], 'digest', python)"
+    task = {"ansible.builtin.assert": {"that": f"not {asked}"}}
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "vars": {"survey": found, "lazy": lazy, "python": PYTHON},
+        "tasks": [task],
+    }
+    (tmp_path / "play.json").write_text(json.dumps([play]))
+    done = ansible("playbook", "-i", "localhost,", str(tmp_path / "play.json"))
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_value_of_several_lines_is_refused() -> None:

@@ -72,6 +72,9 @@ def test_a_shape_is_refused_for_a_reason(entries: list[Any], said: str) -> None:
 def test_even_votes_are_allowed_by_name_and_alone() -> None:
     assert objections("db-a", "db-b", allow=("even_votes",)) == []
     assert objections("db-a", "db-b", allow=("zone_loss",)) != []
+    assert objections(*(f"db-{number}" for number in range(4))) == [
+        "an even number of votes, 4, survives no more failures than 3 would"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.con
     to_server,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.declaration import parse_members
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.steps import MOST_VOTERS, Step, steps
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.steps import MOST_VOTERS, Step, next_step, steps
 
 LONGEST = 60
 
@@ -236,3 +236,83 @@ def test_a_small_set_moves_to_other_hosts(count: int) -> None:
     current = config(plain("ab"[:count]))
     target = config(plain("xy"[:count]), current)
     assert walk(current, target, "[a]:1").same_as(target)
+
+
+def full(voters: str, *, arbiter: str = "") -> list[dict[str, object]]:
+    """Fifty members, of which these vote."""
+    votes = plain(voters, **({arbiter: {"arbiter_only": True}} if arbiter else {}))
+    return [*votes, *({"host": f"x{number}:1", "votes": 0, "priority": 0} for number in range(50 - len(voters)))]
+
+
+def bounded(before: list[dict[str, object]], after: list[dict[str, object]]) -> list[str]:
+    current = config(before)
+    target = config(after, current)
+    found: list[str] = []
+    primary = "[a]:1"
+    following = next_step(current, target, primary)
+    while following and len(found) < LONGEST:
+        assert len(following.after.members) <= 50
+        found.append(following.summary)
+        current, primary = following.after, "" if following.steps_down else primary
+        following = next_step(current, target, primary)
+    assert current.same_as(target)
+    return found
+
+
+def test_in_a_full_set_one_leaves_before_another_joins() -> None:
+    assert bounded(full("abc"), full("abd")) == [
+        "remove c:1",
+        "add d:1 without a vote",
+        "give d:1 its vote; set priority of d:1 to 1",
+    ]
+    assert bounded(full("abc"), full("abd", arbiter="d")) == ["remove c:1", "add d:1 as arbiter"]
+    assert bounded(full("abc"), full("dbc")) == [
+        "step down a:1, which is to be primary no more",
+        "remove a:1",
+        "add d:1 without a vote",
+        "give d:1 its vote; set priority of d:1 to 1",
+    ]
+
+
+def test_the_last_seat_is_taken_and_no_further_one() -> None:
+    assert bounded(full("abc")[:-1], full("abc"))[0].startswith("add x46:1 without a vote")
+    assert bounded(full("abc")[:-1], full("abcd", arbiter="d")[:-1][:3] + full("abc")[3:-1]) == []
+
+
+def test_data_votes_before_arbiters_and_who_can_lead_before_who_cannot() -> None:
+    current = config(plain("abcde", c={"votes": 0}, d={"votes": 0}, e={"votes": 0}))
+    votes = {name: {"votes": 1, "priority": 0} for name in "ce"}
+    target = config(plain("abcdez", d={"votes": 1, "priority": 2}, z={"arbiter_only": True}, **votes), current)
+    assert [step.summary.split(";")[0] for step in steps(current, target, "[a]:1")] == [
+        "give d:1 its vote",
+        "give c:1 its vote",
+        "give e:1 its vote",
+        "add z:1 as arbiter",
+    ]
+
+
+def test_a_seventh_vote_is_given_before_one_is_taken_and_an_eighth_is_not() -> None:
+    six = config(plain("abcdef"))
+    assert [step.summary for step in steps(six, config(plain("abcdeg"), six), "[a]:1")][-2:] == [
+        "give g:1 its vote; set priority of g:1 to 1",
+        "remove f:1",
+    ]
+    seven = config(plain("abcdefg"))
+    assert [step.summary for step in steps(seven, config(plain("abcdefh"), seven), "[a]:1")] == [
+        "add h:1 without a vote",
+        "remove g:1",
+        "give h:1 its vote; set priority of h:1 to 1",
+    ]
+
+
+def test_a_primary_that_stays_electable_leads_on() -> None:
+    current = config(plain("abc"))
+    assert plan(current, config(plain("abc", a={"priority": 7}), current)) == ["set priority of a:1 to 7"]
+    assert plan(current, config(plain("abc", a={"votes": 0}), current))[0] == "step down a:1, which is to be primary no more"
+
+
+def test_a_vote_is_never_lent_by_an_arbiter() -> None:
+    rest = {name: {"priority": 0} for name in "bcdef"}
+    current = config(plain("agbcdef", g={"arbiter_only": True}, **rest))
+    target = config(plain("hgbcdef", g={"arbiter_only": True}, **rest), current)
+    assert plan(current, target)[1] == "take the vote of b:1"

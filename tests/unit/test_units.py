@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.stronghold.mongodb.plugins.filter.units import confinement
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.units import Reach, Service, Timer, problems
 
 RENDERED = Path(__file__).parent / "rendered" / "units"
@@ -25,7 +26,7 @@ ALLOWLIST = Service(
     f"{PROGRAM} allowlist",
     after=("stronghold-firewall.service",),
     reach=Reach(
-        writes=("/etc/stronghold", "/run"),
+        writes=("/etc/stronghold",),
         capabilities=("CAP_NET_ADMIN",),
         families=("AF_UNIX", "AF_NETLINK", "AF_INET", "AF_INET6"),
     ),
@@ -77,6 +78,12 @@ UNITS: dict[str, str] = {
 @pytest.mark.parametrize("name", sorted(UNITS))
 def test_the_whole_unit(name: str) -> None:
     assert UNITS[name] == (RENDERED / name).read_text()
+
+
+def test_the_server_is_confined_like_the_others() -> None:
+    families = ["AF_INET", "AF_INET6", "AF_UNIX", "AF_NETLINK"]
+    text = confinement({"writes": ["/var/lib/mongodb", "/var/log/mongodb"], "families": families})
+    assert f"{text}\n" == (RENDERED / "mongod-confinement").read_text()
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")

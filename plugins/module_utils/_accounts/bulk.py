@@ -10,7 +10,6 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decis
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.purge import Purge, undeclared
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import Accounts, Outrun, pauses
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import Accounts, Outrun, tries
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, User
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Change, Instead, Plan
@@ -120,20 +119,20 @@ def carry_out(target: Target, step: Step) -> Instead | None:
     None when ``step`` itself was made. Raises ItemError and StrongholdError.
     """
     planned, uncertain = step, False
-    for pause in pauses():
+    for turn in tries():
+        if turn.number > 1:
+            if uncertain:
+                _follow_own_password(target, step)
+            again = target.decide(target.read()).step
+            if again is None:
+                return _made(target, step, planned) if uncertain else Instead()
+            step = again
         try:
             target.accounts.change(target.user.database, step.command, step.summary)
             return _made(target, step, planned)
         except Outrun as outrun:
             failure = outrun
         uncertain = uncertain or failure.uncertain
-        time.sleep(pause)
-        if uncertain:
-            _follow_own_password(target, step)
-        again = target.decide(target.read()).step
-        if again is None:
-            return _made(target, step, planned) if uncertain else Instead()
-        step = again
     raise failure.error from failure
 
 

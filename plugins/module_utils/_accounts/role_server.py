@@ -9,7 +9,6 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -30,7 +29,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.serve
     Accounts,
     Outrun,
     Refused,
-    pauses,
+    tries,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Change, Instead, Plan
@@ -155,8 +154,15 @@ def carry_out(server: Roles, role: Role, scene: Scene, step: Step) -> Instead | 
 
     None when ``step`` itself was made. Raises ItemError and StrongholdError.
     """
-    planned, uncertain = step, False
-    for pause in pauses():
+    planned, uncertain, hopeless = step, False, False
+    for turn in tries():
+        if turn.number > 1:
+            again = decide(role, Scene(scene.declared, server.scene([role]).stored), server.host)
+            if again is None:
+                return None if uncertain else Instead()
+            if again == step and hopeless:
+                break
+            step = again
         try:
             if not role.present:
                 refuse_held(role, server.holders([role.key])[role.key], server.host)
@@ -169,11 +175,5 @@ def carry_out(server: Roles, role: Role, scene: Scene, step: Step) -> Instead | 
                 raise
             failure = Outrun(error)
         uncertain = uncertain or failure.uncertain
-        time.sleep(pause)
-        again = decide(role, Scene(scene.declared, server.scene([role]).stored), server.host)
-        if again is None:
-            return None if uncertain else Instead()
-        if again == step and not failure.uncertain and isinstance(failure.error, ItemError):
-            break
-        step = again
+        hopeless = not failure.uncertain and isinstance(failure.error, ItemError)
     raise failure.error from failure

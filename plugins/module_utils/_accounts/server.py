@@ -9,7 +9,6 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -22,6 +21,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.sessi
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError, Refusal, StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.moments import in_utc
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.patience import Attempt, patience
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.codes import Code
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import (
     Kind,
@@ -56,9 +56,9 @@ _STEPPED_DOWN = frozenset(
 )
 
 
-def pauses() -> Iterator[float]:
-    """Seconds to wait after each of the tries that a command gets."""
-    return (0.05 * 2**number for number in range(7))
+def tries() -> Iterator[Attempt]:
+    """Those that a command gets whose state changes under it: about ten."""
+    return patience(12, pause=0.05, backoff=2, longest=3)
 
 
 class Refused(ItemError, ServerError):
@@ -193,12 +193,11 @@ class Accounts:
 
     def ask(self, database: str, command: Mapping[str, Any], attempt: str) -> dict[str, Any]:
         """The answer to a command that only reads, by whichever member is the primary by then."""
-        for pause in pauses():
+        for _try in tries():
             try:
                 return self._run(database, command, attempt)
             except Outrun as outrun:
                 failure = outrun
-            time.sleep(pause)
         raise failure.error from failure
 
     def _run(self, database: str, command: Mapping[str, Any], attempt: str) -> dict[str, Any]:

@@ -12,13 +12,13 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.patience import patience
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import Address, parse_address
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.codes import Code
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect, translate
@@ -102,11 +102,11 @@ def _members(client: MongoClient[dict[str, Any]]) -> list[Address]:
 
 
 def _end(client: MongoClient[dict[str, Any]], member: Login, keys: Sequence[Key], attempt: str) -> None:
-    deadline = time.monotonic() + member.timeout / 2
-    while left := _existing(client, keys):
-        if time.monotonic() > deadline:
+    left: set[Key] = set()
+    for _attempt in patience(member.timeout / 2, POLL):
+        left = _existing(client, keys)
+        if not left:
             break
-        time.sleep(POLL)
     _kill(client, keys)
     if left:
         reason = f"it has not taken over the removal of {_names(sorted(left))} yet"

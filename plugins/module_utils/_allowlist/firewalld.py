@@ -15,7 +15,6 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.inventory import split
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import BITS, Interval, Ranges, text
@@ -99,7 +98,7 @@ def ipset(version: int, listed: Iterable[str]) -> str:
             "  <description>Sources that reach the MongoDB ports.</description>",
             f'  <option name="family" value="{_INET[version]}"/>',
             f'  <option name="maxelem" value="{_MOST}"/>',
-            *(f"  <entry>{escape(entry)}</entry>" for entry in listed),
+            *(f"  <entry>{entry}</entry>" for entry in listed),
             "</ipset>",
             "",
         ]

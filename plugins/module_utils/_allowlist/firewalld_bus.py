@@ -22,8 +22,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.fire
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import meeting
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import Refusal
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.run import Output, find, run
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.systemd import Systemd
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.run import Output, run
 
 MOST_CALLS = 200  # about 20 ms each; beyond, a reload is quicker
 _TIMEOUT = 120  # seconds
@@ -32,11 +31,6 @@ _PATH = "/org/fedoraproject/FirewallD1"
 RELOAD = f"busctl call {_BUS} {_PATH} {_BUS} reload"
 _LISTED_BY = {"ipset": "getIPSets", "policy": "getPolicies"}  # firewalld.dbus(5)
 _OURS = {"target": "CONTINUE", "priority": PRIORITY, "ingress_zones": ["ANY"], "egress_zones": ["HOST"]}
-
-
-def detected() -> str:
-    """The backend for this host: firewalld where it is active, else nftables."""
-    return "firewalld" if find("firewalld") and Systemd("firewalld.service").is_active() else "nftables"
 
 
 @dataclass

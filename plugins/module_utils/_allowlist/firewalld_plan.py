@@ -18,7 +18,6 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.fire
     MOST_CALLS,
     RELOAD,
     Firewalld,
-    detected,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.kernel import Nft
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.plan import Allowlist, Drift, Recorded
@@ -32,22 +31,6 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors im
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Plan
 
 _MODE = 0o644
-
-
-def open_allowlist(host: str, backend: str = "auto", *, predict: bool = False) -> Allowlist:
-    """The allowlist of this host, through ``backend``; "auto" takes the one that is found, "recorded" the one last used.
-
-    Raises StrongholdError.
-    """
-    found = detected() if backend == "auto" else _recorded(host) if backend == "recorded" else backend
-    return FirewalldAllowlist(host) if found == "firewalld" else Allowlist(host, predict=predict)
-
-
-def _recorded(host: str) -> str:
-    """The backend that the record is written for, which is loaded by nft, or is a record alone."""
-    content = Store(host).content() or Running(host).content()
-    known = Recorded.of(content).declaration
-    return detected() if known is None else "firewalld" if content == record(known) else "nftables"
 
 
 class FirewalldAllowlist(Allowlist):

@@ -8,16 +8,13 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, locks
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 
 RULES = Path("/etc/stronghold/firewall.nft")
-LOCK = Path("/run/stronghold-firewall.lock")
 _MODE = 0o600
 
 
@@ -61,14 +58,6 @@ class Store:
         )
 
 
-@contextmanager
-def alone(host: str) -> Iterator[None]:
+def alone(host: str, timeout: float = locks.TIMEOUT) -> AbstractContextManager[None]:
     """Wait until no other run changes the allowlist, and keep it so. Raises StrongholdError."""
-    try:
-        stream = LOCK.open("w")
-    except OSError as error:
-        remedy = "run the task with become: true"
-        raise StrongholdError(host, f"lock {LOCK}", f"of the error '{error.strerror}'", remedy) from error
-    with stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)  # every holder ends: nft has a time limit
-        yield
+    return locks.held(locks.FIREWALL, host, "change who reaches MongoDB", timeout)

@@ -162,7 +162,7 @@ def _correct(path: Path, owner: Owner, mode: int) -> None:
 
 def _remover(path: Path) -> Callable[[], None]:
     def remove() -> None:
-        with files.locked([path.parent]):
+        with locks.held(locks.FILES, platform.node(), f"remove {path}"):
             files.remove(path)
 
     return remove

@@ -12,9 +12,12 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-from collections.abc import Collection, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.patience import patience
 
 
 def read(path: Path) -> bytes | None:
@@ -31,7 +34,7 @@ def write(path: Path, data: bytes, mode: int, uid: int = -1, gid: int = -1) -> N
     """Replace ``path`` as a whole; -1 leaves the owner or group to the system.
 
     The temporary name is fixed, so a run that was killed leaves nothing that the next one does not replace.
-    Callers hold ``locked``.
+    Callers hold a lock.
     """
     temporary = path.with_name(f".{path.name}.new")
     with suppress(FileNotFoundError):
@@ -57,19 +60,11 @@ def nearest(path: Path) -> Path:
     return next(found for found in (path, *path.parents) if found.exists())
 
 
-def make_locked(folder: Path) -> None:
-    """Make a folder, and those above it that are missing, with mode 0755; it is there only once this process holds its lock.
-
-    The lock lasts as long as the process. Callers hold ``locked`` for the folder.
-    """
-    for missing in [parent for parent in reversed(folder.parents) if not parent.exists()]:
+def make_open(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, which everybody may enter and read."""
+    for missing in [parent for parent in reversed([folder, *folder.parents]) if not parent.exists()]:
         missing.mkdir(exist_ok=True)
         missing.chmod(0o755)
-    temporary = folder.with_name(f".{folder.name}.new")
-    temporary.mkdir(exist_ok=True)
-    temporary.chmod(0o755)
-    fcntl.flock(os.open(temporary, os.O_RDONLY | os.O_DIRECTORY), fcntl.LOCK_EX)
-    temporary.rename(folder)
     _sync(folder.parent)
 
 
@@ -92,18 +87,22 @@ def _sync(folder: Path) -> None:
 
 
 @contextmanager
-def locked(folders: Collection[Path]) -> Iterator[None]:
-    """One process at a time per folder; the kernel frees the lock of a process that dies.
+def locked(folder: Path, host: str, attempt: str, timeout: float = 60) -> Iterator[None]:
+    """One process at a time in a folder of the controller's that is for its owner alone, since whoever can open it can lock it.
 
-    For a folder that is missing, the nearest one above it is locked. Raises NotADirectoryError where that is none.
+    Raises StrongholdError, with ``host`` and ``attempt``, where another one is still there after ``timeout`` seconds. On hosts
+    there is ``locks``.
     """
-    held: set[Path] = set()
-    with ExitStack() as stack:
-        # Twice, because a folder may appear while the one above it is waited for.
-        for _pass in range(2):
-            for folder in sorted({nearest(folder) for folder in folders} - held):
-                descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-                stack.callback(os.close, descriptor)
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-                held.add(folder)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for turn in patience(timeout, pause=0.01, backoff=1.5, longest=0.2):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if turn.spent:
+                    reason = f"another run uses {folder} and did not end within {timeout:g} s"
+                    raise StrongholdError(host, attempt, reason, "wait for its end, and run again") from None
         yield
+    finally:
+        os.close(descriptor)

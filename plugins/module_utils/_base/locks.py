@@ -6,15 +6,16 @@
 
 What a lock guards, and who takes it:
 
-================  =======================================================================================================
-``firewall``      The packet filter and its records: ``mongodb_allowlist``, ``stronghold allowlist``, the end of a trial.
-``certificates``  Certificates, trusted authorities, revocation lists: ``mongodb_tls``, ``stronghold certificates``.
-``backup``        A base backup of this host's server.
-``oplog``         The archive of the oplog; the archiver holds it as long as it runs.
-``restore``       Data that are put back.
-``restart``       A restart of the server.
-``files``         One write of one file: configuration, program, units, metrics, the record of the server's start.
-================  =======================================================================================================
+==================  =======================================================================================================
+``firewall``        The packet filter and its records: ``mongodb_allowlist``, ``stronghold allowlist``, the end of a trial.
+``certificates``    Certificates, trusted authorities, revocation lists: ``mongodb_tls``, ``stronghold certificates``.
+``backup``          A base backup of this host's server.
+``oplog``           The archive of the oplog; the archiver holds it as long as it runs.
+``restore``         Data that are put back.
+``restart``         A restart of the server.
+``private-server``  A mongod for one run alone: ``mongodb_bootstrap``.
+``files``           One write of one file: configuration, program, units, metrics, the record of the server's start.
+==================  =======================================================================================================
 
 Two runs with the same name exclude each other, those with different names do not. What must not happen beside something else
 takes both locks: a restore takes ``backup``, ``oplog``, ``restore`` and ``restart``; a base backup takes ``backup`` and, where it
@@ -49,6 +50,7 @@ BACKUP = "backup"
 OPLOG = "oplog"
 RESTORE = "restore"
 RESTART = "restart"
+PRIVATE_SERVER = "private-server"
 FILES = "files"
 TIMEOUT = 15.0  # seconds; less than systemd gives a run of a timer
 MODULE_TIMEOUT = 120.0  # of a run that a person waits for

@@ -9,11 +9,12 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, locks
 
 Labels = Mapping[str, str]
 MODE = 0o644
@@ -41,8 +42,8 @@ class Gauge:
 
 
 def write(path: Path, gauges: Sequence[Gauge]) -> None:
-    """Replace the file as a whole, readable by all. Raises OSError."""
-    with files.locked([path.parent]):
+    """Replace the file as a whole, readable by all. Raises OSError and StrongholdError."""
+    with locks.held(locks.FILES, platform.node(), f"write {path}"):
         files.write(path, "".join(gauge.text() for gauge in gauges if gauge.samples).encode(), MODE)
 
 

@@ -52,7 +52,7 @@ def kept(path: Path, fresh: str, *, check: bool = False) -> str:
         hold(path.parent)
         if present is not None:
             return present
-        with files.locked([path.parent]):
+        with files.locked(path.parent, CONTROLLER, f"keep {path}"):
             present = read(path)
             if present is None:
                 files.write(path, f"{fresh}\n".encode(), 0o600)
@@ -97,7 +97,7 @@ def guard(folder: Path) -> None:
     ignore = folder / ".gitignore"
     if ignore.exists() and ignore.stat().st_size:
         return
-    with files.locked([folder]):
+    with files.locked(folder, CONTROLLER, f"guard {folder}"):
         files.write(ignore, IGNORE_ALL, 0o600)
 
 

@@ -17,6 +17,8 @@ ONESHOT = "oneshot"
 KINDS = (ONESHOT, "exec", "notify")
 MANAGED = "# Managed by stronghold.mongodb."
 # The same for every service, below what it may do. Devices are of their own: see ``Reach``.
+# Locks and records of the collection are root's; others use them too, so that the folder stays when a service has ended.
+_LOCKS = ["RuntimeDirectory=stronghold", "RuntimeDirectoryPreserve=yes"]
 _BEFORE_DEVICES = ("ProtectHome=true", "PrivateTmp=true")
 _BELOW_DEVICES = (
     "ProtectHostname=true",
@@ -44,8 +46,8 @@ class Reach:
     """What a confined service may do, in the words of systemd.exec(5); everything else is refused.
 
     ``writes`` are absolute paths, with ``-`` before one that may be missing. ``state`` are folders below /var/lib, which are
-    made. ``capabilities`` are all that it may have. ``families`` are those of its sockets, AF_UNIX where there are none, because
-    an empty list would admit all and not every systemd knows "none". ``devices`` are device nodes.
+    made. ``capabilities`` are all that it may have. ``devices`` are device nodes. ``families`` are those of its sockets, AF_UNIX
+    where there are none: an empty list would admit all, and not every systemd knows "none".
     """
 
     writes: tuple[str, ...] = ()
@@ -102,6 +104,7 @@ class Service:
             ["# What systemd says about each run (info) stays out of the journal, what the program says does not."],
             ["SyslogLevel=notice", "LogLevelMax=notice", ""],
             [*(f"Limit{name}={value}" for name, value in sorted(self.limits.items())), ""] if self.limits else [],
+            [] if self.user else _LOCKS,
             self.reach.lines(),
         )
 

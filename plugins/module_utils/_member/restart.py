@@ -10,7 +10,6 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import Refusal, StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.patience import patience
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Instead, Plan
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.systemd import Systemd
 from ansible_collections.stronghold.mongodb.plugins.module_utils._member import availability, start_record
@@ -156,17 +156,15 @@ class Restart:
 
     def _once_others_are_healthy(self, replica_set: ReplicaSet, key: str) -> Snapshot:
         """A member that has just come back counts as down until the next heartbeat: wait, then refuse."""
-        deadline = time.monotonic() + self._timeout
-        while True:
+        for _attempt in patience(self._timeout, POLL):
             snapshot = replica_set.snapshot()
             if snapshot is None:
                 raise self._refused(Refusal("it left its replica set meanwhile", "run again"))
             refusal = availability.stays_available(snapshot.config, snapshot.unhealthy(), key)
             if refusal is None:
                 return snapshot
-            if time.monotonic() >= deadline:
-                raise self._refused(refusal)
-            time.sleep(POLL)
+            hindrance = refusal
+        raise self._refused(hindrance)
 
     def _start(self) -> None:
         # Its set may be down as a whole and come back with its members one by one, so that no primary is waited for.
@@ -187,17 +185,15 @@ class Restart:
     def _await_answer(self, *, in_set: bool) -> None:
         """Until the server answers, and with ``in_set`` serves in its set and knows a primary."""
         login = replace(self._login, timeout=min(self._login.timeout, PATIENCE))
-        deadline = time.monotonic() + self._timeout
-        while True:
+        for attempt in patience(self._timeout, POLL):
             if not self._unit.is_active():
                 raise self._unit.failure("start", "it ended right after its start")
             hello = ask(login, self._address).hello
             if hello and (availability.serves(hello) or not in_set):
                 return
-            if time.monotonic() >= deadline:
+            if attempt.spent:
                 state = "it is not yet back in its replica set or knows no primary" if hello else "it does not answer"
                 raise self._unit.failure("see the restarted server of", f"after {self._timeout} s {state}")
-            time.sleep(POLL)
 
     def _hello(self) -> Mapping[str, Any]:
         """Its answer, empty where nothing listens; raises StrongholdError where it listens but cannot be spoken to.

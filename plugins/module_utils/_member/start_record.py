@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, locks
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 
 # One line of sha256sum: digest, a blank, a blank or a star, the path.
@@ -74,7 +74,7 @@ def _renewed(line: str, digests: Mapping[str, str | None]) -> str:
 
 def renew(record: Path, before: Mapping[str, str | None], after: Mapping[str, str | None]) -> None:
     """Have the file tell that the server runs with what was the same in ``before`` and ``after``, digests by path."""
-    with files.locked([record.parent]):
+    with locks.held(locks.FILES, platform.node(), f"note in {record} what the server took up"):
         text = record.read_text(encoding="utf-8", errors="surrogateescape")
         data = renewed(text, before, after).encode("utf-8", errors="surrogateescape")
         files.write(record, data, files.mode(record))

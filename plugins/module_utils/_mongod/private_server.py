@@ -25,13 +25,14 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import locks
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.patience import patience
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.log import complaint
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -108,19 +109,15 @@ class PrivateServer:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """Keep other private servers away, and wait until no mongod has the data, nor one that starts and is about to end."""
-        deadline = time.monotonic() + self.timeout
-        directory = os.open(self.db_path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            while not _try_lock(directory) or _locked(self.db_path) or _orphaned(self.db_path):
-                if time.monotonic() > deadline:
-                    reason = f"another process still uses {self.db_path}"
-                    raise StrongholdError(
-                        self.host, "start a private mongod", reason, "stop the mongod that has it, then run again"
-                    )
-                time.sleep(POLL_SECONDS)
+        attempt = "start a private mongod"
+        with locks.held(locks.PRIVATE_SERVER, self.host, attempt, self.timeout):
+            for turn in patience(self.timeout, POLL_SECONDS):
+                if not _locked(self.db_path) and not _orphaned(self.db_path):
+                    break
+                if turn.spent:
+                    reason, remedy = f"another process still uses {self.db_path}", "stop the mongod that has it, then run again"
+                    raise StrongholdError(self.host, attempt, reason, remedy)
             yield
-        finally:
-            os.close(directory)
 
     def _config(self, endpoint: Path, replica_set: str | None) -> dict[str, Any]:
         config: dict[str, Any] = {
@@ -134,8 +131,7 @@ class PrivateServer:
 
     def _await_listening(self, process: subprocess.Popen[bytes], endpoint: Path, output: Path) -> None:
         attempt = f"start a private mongod on {self.db_path}"
-        deadline = time.monotonic() + self.timeout
-        while True:
+        for turn in patience(self.timeout, POLL_SECONDS):
             if process.poll() is not None:
                 said = complaint(output.read_text(errors="replace")) or "it said nothing"
                 reason = f"it ended with {process.returncode} ({said})"
@@ -143,18 +139,9 @@ class PrivateServer:
             with socket.socket(socket.AF_UNIX) as probe:
                 if not probe.connect_ex(str(endpoint)):
                     return
-            if time.monotonic() > deadline:
+            if turn.spent:
                 reason = f"it does not answer after {self.timeout} s"
                 raise StrongholdError(self.host, attempt, reason, "raise timeout, or see whether the disk is overloaded")
-            time.sleep(POLL_SECONDS)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _locked(db_path: Path) -> bool:
@@ -164,9 +151,12 @@ def _locked(db_path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        return not _try_lock(descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
     finally:
         os.close(descriptor)
+    return False
 
 
 def _orphaned(db_path: Path) -> bool:

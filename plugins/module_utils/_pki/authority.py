@@ -100,7 +100,7 @@ class AuthorityFolder:
         if self.certificate() is None:
             try:
                 secrets.hold(self.folder)
-                with files.locked([self.folder]):
+                with files.locked(self.folder, CONTROLLER, f"use the authority {self.folder}"):
                     made = self._create(now)
             except OSError as error:
                 raise self._failure(f"of the error '{error}'", "check the folder and its owner") from error
@@ -139,7 +139,7 @@ class AuthorityFolder:
         if self.signer is None or not self.is_due(now) or not self.signer.has_key():
             return False
         try:
-            with files.locked([self.folder]):
+            with files.locked(self.folder, CONTROLLER, f"use the authority {self.folder}"):
                 if not self.is_due(now):
                     return False
                 key = self._unlock(self._read(self._key_file) or b"")
@@ -189,7 +189,7 @@ class AuthorityFolder:
         if not keep:
             return revocation.sign_list(authority, present, revoked, days, now), True
         try:
-            with files.locked([self.folder]):
+            with files.locked(self.folder, CONTROLLER, f"use the authority {self.folder}"):
                 present = self.revocations()
                 if present is not None and not revocation.is_due(present, revoked, now):
                     return present, False

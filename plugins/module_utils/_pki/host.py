@@ -71,7 +71,7 @@ class Host:
         """Plan that ``path`` is there. One that is there stays as it is."""
         if not path.exists():
             after = {"state": "directory", "mode": "0755"}
-            make = self._guarded(path, lambda: files.make_locked(path))
+            make = self._guarded(path, lambda: files.make_open(path))
             self.plan.add(f"make the folder {path}", f"folder {path}", {"state": "absent"}, after, make)
 
     def bundle(self, path: Path) -> None:

@@ -24,7 +24,7 @@ def accept(found: Mapping[str, Any]) -> None:
 
 
 def run(_settings: None, tell: Tell) -> list[StrongholdError]:
-    from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.firewalld_plan import open_allowlist
+    from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.backend import open_allowlist
     from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.store import alone
 
     host = platform.node()

@@ -24,9 +24,10 @@ import zipfile
 from collections.abc import Iterator, Mapping
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program import program
 
 UTILS = "ansible_collections.stronghold.mongodb.plugins.module_utils"
-ENTRY = f"{UTILS}._program.program"
+ENTRY = program.__name__  # imported, so that Ansible sends it with the module
 MAIN = f"from {ENTRY} import run\n\nrun()\n"
 OLDEST = (1980, 1, 1, 0, 0, 0)  # of zip's calendar: the archive does not tell when it was made
 UNCHECKED_HASH = 0b01  # PEP 552

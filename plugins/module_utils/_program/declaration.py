@@ -55,9 +55,6 @@ def argument_spec() -> dict[str, dict[str, Any]]:
     }
 
 
-REQUIRED_IF = [("state", "present", ("service", "timer"))]
-
-
 @dataclass(frozen=True)
 class Declared:
     """A command that a host is to have, by the text of its files, or that it is not to have (``present`` is false)."""
@@ -80,14 +77,20 @@ class Declared:
         if params["state"] == "absent":
             return cls(command, False)
         service, timer = params["service"], params["timer"]
-        reasons = units.problems(service, timer)
+        missing = [f"there is no {name}" for name in ("service", "timer") if params[name] is None]
+        reasons = missing or units.problems(service, timer)
         if reasons:
             attempt = f"accept the units of the command {command.name}"
             raise StrongholdError(platform.node(), attempt, "; ".join(reasons), "correct them")
-        reach = units.Reach(**{name: tuple(service[name]) for name in _LISTS[1:]})
-        words = {name: service[name] for name in ("kind", "timeout", "user", "restart", "limits", "description")}
+        reach = units.Reach(**{name: tuple(service[name] or ()) for name in _LISTS[1:]})
+        words = {name: service[name] for name in ("description", "kind", "timeout", "user", "restart")}
         unit = units.Service(
-            unit_name(command.name), command=f"{program} {command.name}", after=tuple(service["after"]), reach=reach, **words
+            unit_name(command.name),
+            command=f"{program} {command.name}",
+            after=tuple(service["after"] or ()),
+            limits=service["limits"] or {},
+            reach=reach,
+            **words,
         )
         return cls(
             command,

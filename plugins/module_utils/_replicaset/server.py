@@ -10,13 +10,12 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import contextlib
-import math
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.patience import patience
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import Address, key_of, parse_address
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.codes import Code
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import (
@@ -126,7 +125,7 @@ class ReplicaSet:
 
     def await_primary(self) -> Peer:
         """The primary, found within the timeout."""
-        for _round in self._until_timeout():
+        for _attempt in patience(self._timeout, POLL):
             if self.find(PATIENCE).primary:
                 break
         if self.sighting.primary is None:
@@ -165,7 +164,7 @@ class ReplicaSet:
 
     def _await_farewell(self, left: Sequence[Address]) -> None:
         """Until those that answer know that they left: by their next heartbeat to the set, if they still reach it."""
-        for _round in self._until_timeout(FAREWELL) if left else ():
+        for _attempt in patience(min(self._timeout, FAREWELL), POLL) if left else ():
             if not any("setName" in peer.hello for peer in ask_all(self._login, left).values()):
                 break
 
@@ -182,7 +181,7 @@ class ReplicaSet:
     def await_states(self, keys: Collection[str], wanted: Collection[str]) -> None:
         """Until every member of ``keys`` is healthy and in one of the states ``wanted``."""
         late: dict[str, Mapping[str, Any]] = {}
-        for _round in self._until_timeout() if keys else ():
+        for _attempt in patience(self._timeout, POLL) if keys else ():
             snapshot = self._on_primary("read the members' states", _read)
             states = snapshot.states()
             late = {key: states.get(key, {}) for key in keys if not _is_in(states.get(key, {}), wanted)}
@@ -224,7 +223,7 @@ class ReplicaSet:
     def _on_primary(self, attempt: str, act: Callable[[MongoClient[dict[str, Any]]], Result]) -> Result:
         """Do ``act`` on the primary, again on the next one when an election comes between."""
         last: Exception = _AgainError("there is no primary")
-        for _round in self._until_timeout():
+        for _attempt in patience(self._timeout, POLL):
             try:
                 client = self._primary_client(attempt)
                 with translate(self._where, attempt):
@@ -255,14 +254,6 @@ class ReplicaSet:
 
     def _at(self, peer: Peer) -> Login:
         return self._login.at(peer.address.host, peer.address.port)
-
-    def _until_timeout(self, at_most: float = math.inf) -> Iterator[None]:
-        deadline = time.monotonic() + min(self._timeout, at_most)
-        while True:
-            yield
-            if time.monotonic() >= deadline:
-                return
-            time.sleep(POLL)
 
     def _failure(self, attempt: str, reason: str, remedy: str) -> StrongholdError:
         return StrongholdError(self._where, attempt, reason, remedy)

@@ -64,7 +64,12 @@ def next_step(current: Config, target: Config, primary: str) -> Step | None:
     if not voteless.same_as(current):
         return Step(current, voteless)
     present, wanted = current.by_key(), target.by_key()
-    grants = [member for key, member in wanted.items() if member.votes and (key not in present or not present[key].votes)]
+    seats = len(present) < MOST_MEMBERS  # otherwise somebody has to leave before those who are not there yet can get their votes
+    grants = [
+        member
+        for key, member in wanted.items()
+        if member.votes and (not present[key].votes if key in present else member.arbiter and seats)
+    ]
     losses = [member for key, member in present.items() if member.votes and (key not in wanted or not wanted[key].votes)]
     others = [member for member in losses if member.key != primary]
     if grants and len(current.voters) < MOST_VOTERS:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, moments
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, locks, moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._member.rotation import Rotation, TlsFiles
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import PYMONGO_IMPORT_ERROR
@@ -54,14 +54,17 @@ class Renewal:
         """Renew what is near its end, and return what failed. What is not changed by it is for others to judge."""
         failures = []
         entries = [entry for entry in self._settings.certificates if entry.kind != ISSUER]
-        with files.locked({Path(entry.path).parent for entry in entries}):
-            for entry in entries:
-                try:
-                    self._renew(entry)
-                except (OSError, ValueError) as error:
-                    failures.append(StrongholdError(self._host, f"renew {entry.path}", str(error), REMEDY))
-                except StrongholdError as error:
-                    failures.append(error)
+        try:
+            with locks.held(locks.CERTIFICATES, self._host, "renew certificates"):
+                for entry in entries:
+                    try:
+                        self._renew(entry)
+                    except (OSError, ValueError) as error:
+                        failures.append(StrongholdError(self._host, f"renew {entry.path}", str(error), REMEDY))
+                    except StrongholdError as error:
+                        failures.append(error)
+        except StrongholdError as error:  # another run has them; the next one looks again
+            failures.append(error)
         return failures
 
     def is_own(self, path: str) -> bool:

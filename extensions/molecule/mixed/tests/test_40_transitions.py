@@ -37,8 +37,8 @@ def modes(fleet: Fleet) -> set[tuple[str, str]]:
     return found
 
 
-def speaks_plaintext(host: Host) -> bool:
-    with pymongo.MongoClient(host.address, directConnection=True, serverSelectionTimeoutMS=2000) as client:
+def speaks_plaintext(fleet: Fleet, host: Host) -> bool:
+    with pymongo.MongoClient(host.address, access.port(fleet), directConnection=True, serverSelectionTimeoutMS=2000) as client:
         try:
             return bool(client.admin.command("hello"))
         except ServerSelectionTimeoutError:
@@ -85,12 +85,12 @@ def test_a_plain_change_is_refused_and_names_the_way(
 
 
 def test_tls_alone(fleet: Fleet, tmp_path: Path) -> None:
-    assert all(speaks_plaintext(host) for host in access.members(fleet))
+    assert all(speaks_plaintext(fleet, host) for host in access.members(fleet))
     before = processes(fleet)
     finished(fleet, REQUIRE, TLS_ALONE, repetitions.todays([1, 3]), tmp_path / "output")
     assert processes(fleet) == before
     assert modes(fleet) == {("requireTLS", "keyFile")}
-    assert not any(speaks_plaintext(host) for host in access.members(fleet))
+    assert not any(speaks_plaintext(fleet, host) for host in access.members(fleet))
 
 
 def test_certificates_alone(fleet: Fleet, tmp_path: Path) -> None:

@@ -176,9 +176,12 @@ class TestBareHost:
 
     def test_check_mode_on_a_bare_host(self, fleet: Fleet) -> None:
         with untouched(fleet, "spare-1"):
-            run = on_spare(fleet, "--check", "--diff")
+            run = on_spare(fleet, "--check", "--diff", mongodb_host_manage_names=False, mongodb_firewall_enabled=False)
         assert run.rc == 0, run.output[-3000:]
         assert run.changed["spare-1"] > 0
+        assert "Have the names of the cluster resolved on the host itself" not in run.output
+        assert "Admit members, backup hosts and declared sources, and nobody else" not in run.output
+        assert "nftables" not in run.output
 
     def test_too_little_room_for_data(self, fleet: Fleet) -> None:
         with untouched(fleet, "spare-1"):

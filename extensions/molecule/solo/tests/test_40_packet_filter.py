@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -19,8 +20,7 @@ from pymongo.errors import PyMongoError
 from scenario import playbook
 from testinfra.host import Host
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._program import bundle, installed
-from ansible_collections.stronghold.mongodb.plugins.module_utils._program.declaration import PROGRAM
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program.bundle import digest
 from lab import access
 from lab import fleet as fleets
 from lab.fleet import Fleet
@@ -74,11 +74,11 @@ def journal(hosts: dict[str, Host], since: str) -> str:
     return hosts[WALL].check_output(f"journalctl -t stronghold-allowlist -o cat --no-pager --since @{since}")
 
 
-def test_the_watch_is_known_by_its_record(hosts: dict[str, Host]) -> None:
+def test_the_watch_is_known_by_its_digest(hosts: dict[str, Host]) -> None:
     """By which a run sees at the controller that it is there already."""
-    program = hosts[WALL].file(PROGRAM).sha256sum
-    record = installed.record_text("/opt/stronghold/venv/bin/python", bundle.digest(), program)
-    assert hosts[WALL].file(f"/etc/stronghold/{installed.RECORD}.json").content_string == record
+    record = json.loads(hosts[WALL].file("/etc/stronghold/program.json").content_string)
+    program = hosts[WALL].file("/opt/stronghold/bin/stronghold").sha256sum
+    assert record == {"program": program, "python": "/opt/stronghold/venv/bin/python", "sources": digest()}
 
 
 def test_only_who_is_declared_connects(fleet: Fleet, hosts: dict[str, Host], allow: Allow) -> None:

@@ -20,13 +20,15 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaratio
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.handshake import presented
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject
 from lab import access, repetitions
-from lab.certificates import issue
+from lab.certificates import issue, opened
 from lab.fleet import Fleet, Host, ssh
 
 REPLACE = "stronghold.mongodb.replace_authority"
 ISSUE = "Issue certificates that are missing, different or near their end"
 RESTART = "Restart this member, or have it take up its certificates"
-KILLS = [(ISSUE, 1), (RESTART, 1), (ISSUE, 2), (ISSUE, 3)]  # a task, and which time it comes
+# A task, and which time it comes: before all hosts trust both authorities, and afterwards.
+EARLY_KILLS = [(ISSUE, 1), (RESTART, 1)]
+LATE_KILLS = [(ISSUE, 2), (ISSUE, 3)]
 CLIENT = "vault-c"
 SHORT = 20
 
@@ -67,7 +69,12 @@ def test_the_authority_is_replaced_though_it_is_killed_on_the_way(
     old = (folder / "ca.pem").read_bytes()
     log = tmp_path / "output"
     with load.write_load(fleet, CLIENT) as account:
-        for task, times in repetitions.todays(KILLS, 2):
+        for task, times in repetitions.todays(EARLY_KILLS):
+            assert playbook.run_and_kill(fleet, task, 1.0, log, playbook=REPLACE, times=times), f"{task} was not reached"
+        trusted = playbook.run(fleet, playbook=REPLACE, variables={"mongodb_tls_replace_until": "trust_both"})
+        assert trusted.rc == 0, trusted.output[-6000:]
+        changed_over = change_over(fleet, tmp_path)
+        for task, times in repetitions.todays(LATE_KILLS):
             assert playbook.run_and_kill(fleet, task, 1.0, log, playbook=REPLACE, times=times), f"{task} was not reached"
         playbook.converge(fleet)
         done = playbook.run(fleet, playbook=REPLACE)
@@ -79,12 +86,43 @@ def test_the_authority_is_replaced_though_it_is_killed_on_the_way(
         assert ssh(fleet, host.name, "cat /etc/stronghold/tls/ca.pem").encode() == (folder / "ca.pem").read_bytes()
     assert processes(fleet) == running
     assert account.errors == []
+    assert served(fleet, folder / "ca.pem", changed_over)
     (fleet.home / "operator-ca.pem").unlink()
     access.issue_operator(fleet)
     assert set(account.acknowledged) <= load.stored(fleet)
     assert playbook.converge(fleet).changed == {host.name: 0 for host in fleet.hosts}
     with capsys.disabled():
         print(f"\nauthority: {len(account.acknowledged)} writes, longest gap {account.longest_gap:.3f} s")
+
+
+def change_over(fleet: Fleet, tmp_path: Path) -> Path:
+    """A client elsewhere, while all hosts trust both: it trusts both, then takes a certificate of the new one, here returned."""
+    folder, following = access.secrets(fleet) / "authority", access.secrets(fleet) / "authority-next"
+    before = Path(access.tls_options(fleet)["tlsCertificateKeyFile"])
+    both, after = tmp_path / "both.pem", tmp_path / "after.pem"
+    both.write_bytes((folder / "ca.pem").read_bytes() + (following / "ca.pem").read_bytes())
+    wanted = Wanted(Path("/unused"), "client", Subject("elsewhere", str(fleet.vars["mongodb_cluster_name"]), "people"), days=30)
+    by = opened(following, access.secrets(fleet) / "authority-passphrase")
+    after.write_bytes(pem.write_pair(issue(by, wanted)))
+    assert served(fleet, folder / "ca.pem", before), "who has changed nothing yet is served"
+    assert served(fleet, both, before)
+    assert served(fleet, both, after)
+    return after
+
+
+def served(fleet: Fleet, trusted: Path, certificate: Path) -> bool:
+    """Whether every member serves a client with these."""
+    for host in access.members(fleet):
+        with access.client(fleet, host, tlsCAFile=str(trusted), tlsCertificateKeyFile=str(certificate)) as client:
+            client.admin.command("ping")
+    return True
+
+
+def test_a_replacement_that_some_would_sleep_through_is_refused(fleet: Fleet) -> None:
+    run = playbook.run(fleet, "--limit=db-a,db-c", playbook=REPLACE)
+    assert run.rc != 0
+    assert "could not replace the authority because db-b, vault-c would be cut off" in run.failures[-1]
+    assert not (access.secrets(fleet) / "authority-next").exists()
 
 
 def test_one_run_mends_expired_certificates(fleet: Fleet) -> None:

@@ -1,0 +1,164 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""docs/disaster.md by the letter: a disk is lost, a disk is full, a host is gone, a majority is lost, a host comes anew."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo.errors import PyMongoError
+from pymongo.write_concern import WriteConcern
+from scenario import load, playbook
+
+from lab import access
+from lab import fleet as fleets
+from lab.fleet import Fleet, ssh
+
+STRUCK, OTHER, LAST = "db-a", "db-b", "db-c"  # the first of them once initiated the set, and leads it
+DATA = "/var/lib/mongodb"
+DISK_MB, ENOUGH_MB = 700, 300
+STATUS = str(Path(__file__).parents[4] / "examples" / "status.yml")
+SHORT = "--timeout=3"  # for a host that does not answer on port 22
+
+
+def write(fleet: Fleet, number: int) -> None:
+    """One more document, acknowledged by a majority."""
+    with access.client(fleet, load.primary(fleet)) as client:
+        client.night.get_collection("records", write_concern=WriteConcern("majority", 30000)).insert_one({"_id": number})
+
+
+def holds(fleet: Fleet, name: str) -> list[int]:
+    """What one member has, read from it alone."""
+    with access.client(fleet, fleet.host(name)) as client:
+        return sorted(document["_id"] for document in client.night.records.find())
+
+
+def shown(run: playbook.Run) -> dict[str, dict[str, Any]]:
+    """Host -> what the playbook of status said of the set as that host sees it."""
+    found = {}
+    for part in run.output.split("\nok: [")[1:]:
+        name, separator, rest = part.partition("] => {")
+        if separator:
+            found[name] = json.JSONDecoder().raw_decode("{" + rest)[0]["msg"]
+    return found
+
+
+def await_serving(fleet: Fleet, name: str, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while load.states(fleet)[name] not in ("primary", "secondary"):
+        assert time.monotonic() < deadline, load.states(fleet)
+        time.sleep(0.5)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def records(fleet: Fleet) -> Iterator[None]:
+    load.settle(fleet)
+    with access.client(fleet, load.primary(fleet)) as client:
+        client.drop_database("night")
+    write(fleet, 1)
+    yield
+    with access.client(fleet, load.primary(fleet)) as client:
+        client.drop_database("night")
+
+
+def test_the_status_of_a_whole_set(fleet: Fleet) -> None:
+    run = playbook.run(fleet, playbook=STATUS)
+    assert run.rc == 0, run.output[-3000:]
+    assert set(shown(run)) == {STRUCK, OTHER, LAST}
+    for seen in shown(run).values():
+        assert (seen["primary"], seen["majority"], seen["may_be_lost"]) == (f"{STRUCK}:27017", True, ["a", "b", "c"])
+        assert sorted(line.split(", ")[1] for line in seen["members"]) == ["PRIMARY", "SECONDARY", "SECONDARY"]
+
+
+def test_a_lost_disk(fleet: Fleet) -> None:
+    """An empty file system is mounted in its place; the run prepares it, and the member copies all from the others."""
+    ssh(fleet, STRUCK, f"systemctl stop mongod && rm -r {DATA} && mkdir {DATA} && mount -t tmpfs -o size={DISK_MB}m tmpfs {DATA}")
+    assert ssh(fleet, STRUCK, f"ls -A {DATA}") == ""
+    write(fleet, 2)
+    run = playbook.converge(fleet, variables={"mongodb_host_min_free_mb": ENOUGH_MB})
+    assert {name for name, changed in run.changed.items() if changed} == {STRUCK}
+    assert ssh(fleet, STRUCK, f"stat -c '%U %a' {DATA}").strip() == "mongodb 750"
+    assert sorted(load.settle(fleet).values()) == ["primary", "secondary", "secondary"]
+    assert holds(fleet, STRUCK) == [1, 2]
+
+
+def test_a_full_disk_under_a_running_server(fleet: Fleet) -> None:
+    """The others serve, a run says what is wrong, and the member comes back by itself as soon as there is room."""
+    load.settle(fleet)
+    ssh(fleet, STRUCK, f"dd if=/dev/zero of={DATA}/filler bs=1M status=none; df --output=avail {DATA}", check=False)
+    deadline = time.monotonic() + 60
+    while "No space left on device" not in ssh(fleet, STRUCK, "tail -n 200 /var/log/mongodb/mongod.log"):
+        assert time.monotonic() < deadline
+        fill_journal(fleet)
+    write(fleet, 3)
+    assert load.primary(fleet).name != STRUCK
+    run = playbook.run(fleet)
+    assert run.rc != 0
+    assert f"only 0 MiB are free for {DATA}, 2048 are wanted" in run.output
+    assert "No space left on device" in run.failures[-1]
+    ssh(fleet, STRUCK, f"rm {DATA}/filler")
+    await_serving(fleet, STRUCK, 60)
+    assert sorted(load.settle(fleet).values()) == ["primary", "secondary", "secondary"]
+    assert holds(fleet, STRUCK) == [1, 2, 3]
+
+
+def fill_journal(fleet: Fleet) -> None:
+    """Writes that nobody waits for, to whoever is primary."""
+    try:
+        with access.client(fleet, load.primary(fleet)) as client:
+            client.night.filler.insert_many([{"filler": "x" * 2**20} for _ in range(16)])
+    except PyMongoError:
+        time.sleep(1)
+
+
+def test_a_host_that_is_gone_is_named_with_what_to_type(fleet: Fleet) -> None:
+    load.settle(fleet)
+    fleets.remove(fleet, STRUCK)
+    run = playbook.run(fleet, SHORT)
+    assert run.rc != 0
+    assert run.seconds < 30
+    assert sum(run.changed.values()) == 0
+    assert run.failures[-1].endswith(f"--limit 'all:!{STRUCK}' -e mongodb_replica_set_wait_for=primary.")
+    one = shown(playbook.run(fleet, f"--limit={OTHER}", playbook=STATUS))
+    assert list(one) == [OTHER]
+    assert (one[OTHER]["majority"], one[OTHER]["may_be_lost"]) == (True, ["a"])
+    assert one[OTHER]["primary"] in (f"{OTHER}:27017", f"{LAST}:27017")
+
+
+def test_a_set_without_a_majority_is_told_of_by_who_is_left(fleet: Fleet) -> None:
+    ssh(fleet, LAST, "systemctl stop mongod")
+    deadline = time.monotonic() + 60
+    while load.states(fleet)[OTHER] != "secondary":
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    run = playbook.run(fleet, SHORT, playbook=STATUS)
+    assert f"fatal: [{STRUCK}]: UNREACHABLE!" in run.output
+    assert "start mongod" in run.failures[-1]
+    seen = shown(run)
+    assert list(seen) == [OTHER]
+    assert (seen[OTHER]["majority"], seen[OTHER]["may_be_lost"]) == (False, [])
+    assert not seen[OTHER]["primary"]
+
+
+def test_the_run_on_those_that_are_left_starts_what_is_down(fleet: Fleet) -> None:
+    """Which gives the set its majority back."""
+    run = playbook.converge(fleet, f"--limit=all:!{STRUCK}", variables={"mongodb_replica_set_wait_for": "primary"})
+    assert {name for name, changed in run.changed.items() if changed} == {LAST}
+    write(fleet, 4)
+
+
+def test_a_host_that_was_installed_anew(fleet: Fleet) -> None:
+    """The one that once initiated the set: it gets back into the same place, and makes no set of its own."""
+    fleets.reinstall(fleet, STRUCK)
+    run = playbook.converge(fleet)
+    assert run.changed[OTHER] == run.changed[LAST] == 0
+    assert sorted(load.settle(fleet).values()) == ["primary", "secondary", "secondary"]
+    assert holds(fleet, STRUCK) == [1, 2, 3, 4]
+    assert load.primary(fleet).name == STRUCK
