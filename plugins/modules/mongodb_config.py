@@ -31,6 +31,8 @@ options:
   keyfile:
     description:
       - Content of the key file with which members prove that they belong together. Unset means that there is none to keep.
+      - What mongod would not start with is refused before anything is written. It takes one key of 6 to 1024 characters of
+        base64, white space aside, or a YAML list of two.
     type: str
   keyfile_file:
     description:
@@ -116,6 +118,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.file_plan
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import finish, funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Plan
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.systemd import Systemd
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod import keyfile
 
 
 def main() -> None:
@@ -151,7 +154,8 @@ def build(params: dict[str, Any]) -> Plan:
     path = Path(params["config_file"])
     plan_file(plan, File(path, params["config"], owner, 0o600, check=read_by_mongod(params["mongod"], path)))
     if params["keyfile"] is not None:
-        plan_file(plan, File(Path(params["keyfile_file"]), params["keyfile"], owner, 0o600, secret=True))
+        path = Path(params["keyfile_file"])
+        plan_file(plan, File(path, params["keyfile"], owner, 0o600, secret=True, check=keyfile.taken_by_mongod(path)))
     if params["drop_in"] is not None:
         plan_file(plan, File(Path(params["drop_in_file"]), params["drop_in"], ROOT, 0o644))
     return plan

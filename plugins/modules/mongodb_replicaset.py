@@ -32,6 +32,9 @@ options:
         address, IPv6 with or without brackets; without port it is 27017.
       - Further keys of the dictionary are C(zone) (becomes the tag C(zone); empty removes it), C(priority), C(votes), C(tags)
         (all tags of the member; empty removes them), C(hidden), C(secondary_delay_secs), C(arbiter_only).
+      - A member that is declared under another name is still the same member, since the servers say who they are. It gets that
+        name in place and keeps everything else; such members are renamed one at a time, the primary last. The new name must lead
+        to the server on all hosts and be in its certificate first. Two names that lead to one server are refused.
       - A member that can only have priority 0, since it is hidden, delayed, an arbiter or without a vote, has it
         without being told.
     type: list

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -325,9 +325,19 @@ def test_a_request_that_cannot_be_used_is_refused_by_name_and_changes_nothing(
     assert net.db.state() == before
 
 
+def who_opened(inode: int) -> set[str]:
+    """The processes that have a file open."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):
+            if entry.stat().st_ino == inode:
+                found.add(entry.parts[2])
+    return found
+
+
 def test_a_run_waits_for_another_to_finish(net: Net) -> None:
     net.db.allow(groups=[])
-    inode = net.db.sh("stat --format %i /run/stronghold/locks/firewall").strip()
+    inode = int(net.db.sh("stat --format %i /run/stronghold/locks/firewall"))
     holder = subprocess.Popen(
         [*net.db.within, "flock", "/run/stronghold/locks/firewall", "sh", "-c", "echo held; read end"],
         stdin=subprocess.PIPE,
@@ -335,10 +345,11 @@ def test_a_run_waits_for_another_to_finish(net: Net) -> None:
         text=True,
     )
     assert holder.stdout and holder.stdout.readline() == "held\n"
+    before = who_opened(inode)
     with ThreadPoolExecutor(1) as pool:
         run = pool.submit(net.db.allow, name="app")
         try:
-            while not any("->" in line and f":{inode} " in line for line in Path("/proc/locks").read_text().splitlines()):
+            while who_opened(inode) <= before:
                 assert not run.done(), run.result()
                 time.sleep(0.02)
         finally:

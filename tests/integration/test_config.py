@@ -8,15 +8,18 @@ import grp
 import os
 import pwd
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.harness import run_module
+from integration import ports
+from integration.harness import one_sentence, run_module
 
 from lab.binaries import mongod_tree
 
+PORT = ports.first(__file__)
 SYSTEMCTL = """#!/bin/sh
 # stands for systemd, which does not run here: remembers whether the unit was enabled
 case "$1" in
@@ -106,3 +109,52 @@ def test_a_changed_option_is_the_whole_diff(arguments: dict[str, Any]) -> None:
 def test_a_missing_account_is_one_sentence(arguments: dict[str, Any]) -> None:
     failed = run_module("mongodb_config", **{**arguments, "user": "nobody-of-that-name"})
     assert "there is no such account or group" in failed["msg"]
+
+
+KEYS = {
+    "abcdef": True,
+    "abcde": False,
+    "a b c\td e\nf": True,
+    "abc!!!;;;defgh": False,
+    "A" * 1024: True,
+    "A" * 1025: False,
+    "": False,
+    "key: abcdef": False,
+    "abcd\u00e91": False,
+    "# one\nabcdef # two\n": True,
+    "- abcdef\n- ghijkl\n": True,
+    "- abcdef\n- gh\n": False,
+    "- abcdef\n- ghijkl\n- mnopqr\n": False,
+    "'abcdef'": True,
+}
+
+
+@pytest.mark.parametrize(("text", "taken"), KEYS.items(), ids=repr)
+def test_a_key_file_is_judged_as_mongod_judges_it(arguments: dict[str, Any], tmp_path: Path, text: str, taken: bool) -> None:
+    path = Path(arguments["keyfile_file"])
+    path.parent.mkdir()
+    path.write_text("the one before")
+    result = run_module("mongodb_config", **{**arguments, "keyfile": text})
+    assert bool(result.get("failed")) is not taken
+    if not taken:
+        assert f"could not replace {path} because the key file holds " in one_sentence(result)
+        assert not text or text not in result["msg"]
+        assert path.read_text() == "the one before"
+        assert not Path(arguments["config_file"]).exists()
+        path.write_text(text)
+        path.chmod(0o600)
+    (tmp_path / "db").mkdir()
+    assert starts(arguments["mongod"], path, tmp_path / "db") is taken
+
+
+def starts(mongod: str, keyfile: Path, data: Path) -> bool:
+    """Whether a server takes up this key file: then it goes on, and listens."""
+    words = [mongod, "--dbpath", str(data), "--keyFile", str(keyfile), "--port", str(PORT), "--nounixsocket", "--replSet", "rs"]
+    done = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.stdout
+    try:
+        return any("Waiting for connections" in line for line in done.stdout)
+    finally:
+        done.kill()
+        done.wait()
+        done.stdout.close()

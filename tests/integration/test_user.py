@@ -223,7 +223,7 @@ def test_what_cannot_be_is_said_and_the_rest_is_done(site: Site) -> None:
         "",
         "there is no role nope@shop",
         "no password is given",
-        "here in authentication_restrictions is neither an address nor a CIDR block",
+        "authentication_restrictions holds what is no address or network (here)",
         "the account in use lacks viewUser on admin",
         "the account in use lacks grantRole on other",
         "SCRAM-SHA-256 does not allow it",
@@ -259,7 +259,7 @@ def test_two_controllers_at_once_end_alike_and_count_each_change_once(site: Site
         root.admin.command("createUser", "same", pwd="x", roles=[])
         root.admin.command("createUser", "less", pwd="x", roles=["read"])
     users = [
-        User("new", password="one", roles=frozenset({("read", "admin")})),
+        User("new", password="one", roles=frozenset({Key("admin", "read")})),
         User("gone", present=False),
         User("same", password="two"),
         User("less", password="x", roles=frozenset()),
@@ -284,7 +284,7 @@ def test_two_controllers_at_once_end_alike_and_count_each_change_once(site: Site
 
 
 def test_a_user_changed_and_one_dropped_meanwhile_are_decided_anew(site: Site) -> None:
-    users = [User("other", password="mine"), User("back", password="mine", roles=frozenset({("read", "admin")}))]
+    users = [User("other", password="mine"), User("back", password="mine", roles=frozenset({Key("admin", "read")}))]
     with site.root() as root, Accounts.opened(login(site), "test", None) as accounts:
         root.admin.command("createUser", "back", pwd="theirs", roles=[])
         plan, _shown = plan_users(accounts, users)

@@ -25,6 +25,7 @@ from integration.sites import Kind, Site, declared, login, manage, served
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.bulk import plan_users
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import Terms, grant_of
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.purge import Purge
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import Accounts
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import User
@@ -248,7 +249,7 @@ def test_purge_never_drops_the_account_in_use_nor_guesses_its_databases(site: Si
     assert site.names("admin") == {"root"}
     if site.kind.tls:
         name = "CN=app,O=Example"
-        manage(site, [User("kept", "$external", present=False), User(name, "$external", roles=frozenset({("root", "admin")}))])
+        manage(site, [User("kept", "$external", present=False), User(name, "$external", roles=frozenset({Key("admin", "root")}))])
         certificate = {"auth_mechanism": "MONGODB-X509", "tls_certificate_key_file": str(site.certificates / "app.pem")}
         anonymous = {"login_user": None, "login_password": None}
         assert unchanged(site.user(users=[], purge=True, databases=["$external"], **certificate, **anonymous))
@@ -294,7 +295,7 @@ def test_the_primary_is_found_from_any_member(members: list[Mongod]) -> None:
 
 
 def test_a_primary_that_steps_down_meanwhile_loses_no_user(members: list[Mongod]) -> None:
-    users = [User(f"step{number}", password="x", roles=frozenset({("read", "shop")})) for number in range(60)]
+    users = [User(f"step{number}", password="x", roles=frozenset({Key("shop", "read")})) for number in range(60)]
     where = Login(host="127.0.0.1", port=members[1].port, replica_set="rs", tls=False)
     stepped = threading.Event()
 

@@ -54,6 +54,16 @@ def test_settings_are_completed() -> None:
     assert accepted({**GOOD, "certificates": [{"path": PATH}, issuer]}).issuer() == WatchedCertificate(**issuer)
 
 
+def test_metrics_that_wait_in_vain_hide_nothing_else(tmp_path: Path, locks_folder: Path) -> None:
+    locks_folder.parent.mkdir(exist_ok=True)
+    locks_folder.touch()
+    missing = {"ca_file": str(tmp_path / "ca.pem"), "certificates": [{"path": str(tmp_path / "member.pem")}]}
+    settings = accepted({**missing, "metrics_file": str(tmp_path / "certificates.prom")})
+    told = [error.attempt for error in certificates.watch(settings, lambda _line: None)]
+    assert told[-1] == f"write {tmp_path / 'certificates.prom'}"
+    assert f"vouch for {tmp_path / 'member.pem'}" in told
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [

@@ -38,3 +38,12 @@ def test_a_new_address_replaces_the_old_one_at_once() -> None:
 
 def test_a_host_known_by_its_address_needs_no_line() -> None:
     assert names([{"name": "192.0.2.11", "address": "192.0.2.11"}], "")["declared"] == []
+
+
+def test_a_renamed_host_keeps_its_former_name_for_a_while() -> None:
+    renamed = {"name": "db-b.example.com", "address": "192.0.2.12"}
+    found = names([A, renamed], FILE)
+    assert found["aliases"] == {"db-b.example.com": ["db-b"]}
+    assert found["kept"] == ["192.0.2.11 db-a", "192.0.2.12 db-b.example.com", "192.0.2.12 db-b"]
+    assert names([A, B], FILE)["aliases"] == {}
+    assert names([A], FILE)["aliases"] == {}

@@ -310,3 +310,48 @@ def test_the_command_line_is_no_reason() -> None:
     assert "because You don't have enough free space in /var; free space" in sentence(
         {"msg": line}, "db-a", "install it", "a mirror"
     )
+
+
+DPKG = "dpkg: error processing {}:\n {}\nErrors were encountered while processing:\n zz-b\n"
+APT = "E: Sub-process /usr/bin/dpkg returned an error code (1)"
+
+
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [
+        (
+            {
+                "stderr": DPKG.format(
+                    "archive /var/cache/zz-b.deb (--unpack)", "trying to overwrite '/usr/bin/x', which is also in package y"
+                )
+                + APT
+            },
+            "trying to overwrite '/usr/bin/x', which is also in package y; remove the package",
+        ),
+        (
+            {
+                "stderr": "zz-b: the licence is missing\n"
+                + DPKG.format(
+                    "package zz-b (--configure)",
+                    "installed zz-b package post-installation script subprocess returned error exit status 3",
+                )
+                + APT
+            },
+            "installed zz-b package post-installation script subprocess returned error exit status 3; mend that",
+        ),
+        (
+            {
+                "msg": "Unknown Error occurred: Transaction test error:\n"
+                "  file /usr/bin/x from install of zz-b-1 conflicts with file from package y-1\n"
+            },
+            "file /usr/bin/x from install of zz-b-1 conflicts with file from package y-1; remove the package",
+        ),
+        (
+            {"msg": "Unknown Error occurred: Transaction test error:\n  package zz-b is broken\n"},
+            "package zz-b is broken; mend that",
+        ),
+        ({"stderr": APT}, "Sub-process /usr/bin/dpkg returned an error code (1); mend that"),
+    ],
+)
+def test_the_reason_is_the_line_that_says_why(result: dict[str, Any], reason: str) -> None:
+    assert f"because {reason}" in sentence(result, "db-a", "install it", "https://mirror.example")

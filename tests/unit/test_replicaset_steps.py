@@ -316,3 +316,32 @@ def test_a_vote_is_never_lent_by_an_arbiter() -> None:
     current = config(plain("agbcdef", g={"arbiter_only": True}, **rest))
     target = config(plain("hgbcdef", g={"arbiter_only": True}, **rest), current)
     assert plan(current, target)[1] == "take the vote of b:1"
+
+
+class TestRenaming:
+    def test_a_member_keeps_all_but_its_name(self) -> None:
+        current = config(plain("abc", b={"priority": 3, "tags": {"x": "y"}}))
+        target = declared("rs", current, parse_members(["a:1", "b.example:1", "c:1"]), {}, {"[b.example]:1": "[b]:1"})
+        (step,) = steps(current, target, "[a]:1")
+        assert step.summary == "rename b:1 to b.example:1"
+        assert step.after.members[1] == replace(current.members[1], host="b.example:1")
+
+    def test_one_at_a_time_and_the_primary_last(self) -> None:
+        current = config(plain("abc"))
+        names = {f"[{name}.example]:1": f"[{name}]:1" for name in "abc"}
+        target = declared("rs", current, parse_members([f"{name}.example:1" for name in "abc"]), {}, names)
+        taken = steps(current, target, "[a]:1")
+        assert [step.summary for step in taken] == [f"rename {name}:1 to {name}.example:1" for name in "bca"]
+        assert taken[-1].after.same_as(target)
+
+    def test_what_else_changes_comes_after_it(self) -> None:
+        """A renamed primary that is to lead no more is known by its new name then."""
+        current = config(plain("abc"))
+        wanted = parse_members([{"host": "a.example:1", "votes": 0, "priority": 0}, "b:1", "c:1"])
+        target = declared("rs", current, wanted, {}, {"[a.example]:1": "[a]:1"})
+        assert [step.summary for step in steps(current, target, "[a]:1")] == [
+            "rename a:1 to a.example:1",
+            "step down a.example:1, which is to be primary no more",
+            "set priority of a.example:1 to 0",
+            "take the vote of a.example:1",
+        ]

@@ -26,7 +26,7 @@ ALLOWLIST = Service(
     f"{PROGRAM} allowlist",
     after=("stronghold-firewall.service",),
     reach=Reach(
-        writes=("/etc/stronghold",),
+        writes=("/etc/stronghold", "-/etc/firewalld"),
         capabilities=("CAP_NET_ADMIN",),
         families=("AF_UNIX", "AF_NETLINK", "AF_INET", "AF_INET6"),
     ),

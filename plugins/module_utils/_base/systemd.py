@@ -18,18 +18,20 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors im
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.run import EXITS, Output, run
 
 _JOURNAL_LINES = 5
+_RUN_LINES = 500
 
 
 @dataclass(frozen=True)
 class Systemd:
     """The unit ``unit`` ("mongod" or "mongod.service"); ``timeout`` is in seconds, for each call.
 
-    ``complaint`` tells what the service itself complained of, in one line, where it keeps a log of its own.
+    ``complaint`` tells what the service itself complained of, in one line, from a log of its own or from the end of its latest
+    run in the journal, which it is given.
     """
 
     unit: str
     timeout: int = 120
-    complaint: Callable[[], str] | None = None
+    complaint: Callable[[str], str] | None = None
 
     def is_active(self) -> bool:
         return self._systemctl("is-active", "--quiet", self.unit).code == 0
@@ -90,15 +92,22 @@ class Systemd:
 
     def journal(self) -> str:
         """The end of the unit's journal in one line, empty where it cannot be read."""
+        return " / ".join(self._journal(_JOURNAL_LINES, "-u", self.unit).split("\n")).strip(" /")
+
+    def _latest_run(self) -> str:
+        """The end of what the unit's processes wrote since its latest start (systemd.exec(5), INVOCATION_ID)."""
+        latest = self._systemctl("show", "--property=InvocationID", "--value", self.unit).text.strip()
+        return self._journal(_RUN_LINES, f"_SYSTEMD_INVOCATION_ID={latest}") if latest else ""
+
+    def _journal(self, lines: int, *matches: str) -> str:
         try:
-            words = ["journalctl", "-u", self.unit, "-n", str(_JOURNAL_LINES), "-o", "cat", "--no-pager"]
-            return " / ".join(self._call(words).text.split("\n")).strip(" /")
+            return self._call(["journalctl", *matches, "-n", str(lines), "-o", "cat", "--no-pager"]).text
         except StrongholdError:
             return ""
 
     def failure(self, attempt: str, reason: str) -> StrongholdError:
         """An error with what the service itself complained of in it, else with the end of the journal."""
-        logged = self.complaint() if self.complaint else ""
+        logged = self.complaint(self._latest_run()) if self.complaint else ""
         said = f"its log says '{logged}'" if logged else f"its journal ends with '{self.journal()}'"
         return StrongholdError(
             platform.node(),

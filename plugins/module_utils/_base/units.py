@@ -16,9 +16,9 @@ from typing import Any
 ONESHOT = "oneshot"
 KINDS = (ONESHOT, "exec", "notify")
 MANAGED = "# Managed by stronghold.mongodb."
-# The same for every service, below what it may do. Devices are of their own: see ``Reach``.
 # Locks and records of the collection are root's; others use them too, so that the folder stays when a service has ended.
 _LOCKS = ["RuntimeDirectory=stronghold", "RuntimeDirectoryPreserve=yes"]
+# The same for every service, below what it may do. Devices are of their own: see ``Reach``.
 _BEFORE_DEVICES = ("ProtectHome=true", "PrivateTmp=true")
 _BELOW_DEVICES = (
     "ProtectHostname=true",

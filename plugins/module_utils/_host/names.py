@@ -9,27 +9,33 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 BEGIN, END = "# BEGIN stronghold.mongodb", "# END stronghold.mongodb"
 
 
-def names(peers: Iterable[Mapping[str, str]], text: str) -> dict[str, Any]:
+def names(peers: Collection[Mapping[str, str]], text: str) -> dict[str, Any]:
     """What the block holds for ``peers`` (name, address), where the whole file now is ``text``.
 
     Returns declared (lines for the peers), kept (the same, and the lines of names that are in the file and no longer
-    declared), former (those names) and held (the lines that are there). A member
-    that is to leave must stay known until the set has let it go.
+    declared), former (those names), held (the lines that are there) and aliases (name of a peer -> former names of
+    its address: it was renamed). A member that is to leave, or that was renamed, must stay known until the set has let it go.
     """
     declared = {peer["name"]: f"{peer['address']} {peer['name']}" for peer in peers if peer["name"] != peer["address"]}
     held = {line.split()[-1]: line for line in _block(text) if line.strip()}
     former = [name for name in held if name not in declared]
+    addresses = {name: held[name].split()[0] for name in former}
     return {
         "declared": list(declared.values()),
         "kept": [*declared.values(), *(held[name] for name in former)],
         "former": former,
         "held": list(held.values()),
+        "aliases": {
+            peer["name"]: [name for name, address in addresses.items() if address == peer["address"]]
+            for peer in peers
+            if peer["address"] in addresses.values()
+        },
     }
 
 

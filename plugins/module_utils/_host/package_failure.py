@@ -10,7 +10,7 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
@@ -18,7 +18,17 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors im
 LONGEST = 240
 
 # The first pattern that matches any line decides, so the root causes stand before what follows from them.
+_ERROR = re.compile(r"(E:|ERROR|Error|Unknown Error|dpkg: error)")
+# What follows from an error that was told before.
+_HOLLOW = re.compile(
+    r"Errors were encountered while processing|E: Sub-process .* returned an error code|Error: Transaction failed"
+)
+
 REMEDIES = (
+    (
+        r"trying to overwrite|conflicts with file from package|conflicts between attempted installs",
+        "remove the package or the file that is in the way and run again",
+    ),
     (
         r"no space left|not enough free space|don't have enough free space|Disk quota",
         "free space on that file system and run again",
@@ -52,10 +62,15 @@ def sentence(result: Mapping[str, Any], host: str, attempt: str, source: str) ->
         for line in lines:
             if re.search(pattern, line, re.IGNORECASE):
                 return _phrase(host, attempt, source, line, remedy)
-    errors = (
-        [line for line in lines if re.match(r"(E:|ERROR|Error)", line)] or lines[:1] or ["the package manager gave no reason"]
-    )
+    errors = [*_errors(lines), *lines, "the package manager gave no reason"]
     return _phrase(host, attempt, source, errors[0], "mend that and run again")
+
+
+def _errors(lines: Sequence[str]) -> Iterator[str]:
+    """The lines that say why: where an error ends with a colon, the one after it."""
+    for line, following in zip(lines, [*lines[1:], ""]):
+        if _ERROR.match(line) and not _HOLLOW.match(line):
+            yield following if line.endswith(":") and following else line
 
 
 def _phrase(host: str, attempt: str, source: str, line: str, remedy: str) -> str:

@@ -24,7 +24,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.systemd i
 from ansible_collections.stronghold.mongodb.plugins.module_utils._member import availability, start_record
 from ansible_collections.stronghold.mongodb.plugins.module_utils._member.mode_step import ModeStep
 from ansible_collections.stronghold.mongodb.plugins.module_utils._member.rotation import Rotation, TlsFiles, suffices
-from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import Address
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import Address, parse_address
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.config import Config
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.discovery import ask
@@ -69,7 +69,8 @@ class Restart:
         if not self.reasons:
             return
         if self._rotation:
-            self._rotation.require_good_files(f"restart {self._unit.unit} or rotate its certificates")
+            known_as = parse_address(hello["me"]).host if "me" in hello else ""
+            self._rotation.require_good_files(f"restart {self._unit.unit} or rotate its certificates", known_as)
         if self._expired:
             self._plan_mending(plan, replica_set)
         elif not self._plan_without_restart(plan, replica_set, hello):

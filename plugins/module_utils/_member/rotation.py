@@ -12,7 +12,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -81,10 +81,14 @@ class Rotation:
         self._record = record
         self.files = files
 
-    def require_good_files(self, attempt: str) -> None:
-        """Raises StrongholdError where the server or its peers would refuse the files as they are."""
+    def require_good_files(self, attempt: str, known_as: str = "") -> None:
+        """Raises StrongholdError where the server or its peers would refuse the files as they are.
+
+        ``known_as`` is the host in the member's address in its running set, by which the others reach it.
+        """
+        files = replace(self.files, names=(*self.files.names, known_as)) if self.files.names and known_as else self.files
         try:
-            problems = self.files.problems(_now())
+            problems = files.problems(_now())
         except OSError as error:
             problems = [f"{error.filename} cannot be read ({error.strerror})"]
         if problems:

@@ -11,36 +11,65 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 REASON_LENGTH = 400
 TAIL = 1 << 20
 ERRORS = ("E", "F")
+# Ids of lines that name a cause though the server does not call them errors.
+CAUSES = (20254,)  # a key file that cannot be read
+# Id of a line that says only that something before it went wrong.
+CONSEQUENCE = 20575  # the service context could not be made
 RESTARTED = 20698  # id of the line that begins each run but the first in a log that is appended to
 _STORAGE_PREFIX = re.compile(r"^(\[[^\]]*\])+,? ?")
-# What follows from an error and names no cause.
-_HOLLOW = ("Fatal assertion", "Writing fatal message", "aborting after", "try '")
+# What follows from an error and names no cause; a line that was cut off where the disk was full begins as those of JSON do.
+_HOLLOW = ("Fatal assertion", "Writing fatal message", "aborting after", "try '", "BACKTRACE", "Frame:", "Got signal", "{")
+
+
+class Complaint(NamedTuple):
+    """A line in which the server says what went wrong; the higher its ``weight``, the nearer to the cause."""
+
+    weight: int
+    text: str
 
 
 def complaint(text: str) -> str:
     """The last error in the output of mongod that names a cause, in one line; empty where there is none. Pure."""
-    told = [line for line in _errors(text) if line and not any(line.startswith(mark) or f"***{mark}" in line for mark in _HOLLOW)]
-    return " ".join((told[-1] if told else "").split())[:REASON_LENGTH].rstrip(". ")
+    told = [found for found in _complaints(text) if found.text and not _is_hollow(found.text)]
+    heaviest = max((found.weight for found in told), default=0)
+    last = [found.text for found in told if found.weight == heaviest][-1:]
+    return " ".join("".join(last).split())[:REASON_LENGTH].rstrip(". ")
 
 
-def _errors(text: str) -> Iterator[str]:
+def _is_hollow(text: str) -> bool:
+    return any(text.startswith(mark) or f"***{mark}" in text for mark in _HOLLOW)
+
+
+def _complaints(text: str) -> Iterator[Complaint]:
     for line in text.splitlines():
         try:
             entry = json.loads(line)
         except ValueError:
-            yield line.strip()
+            yield Complaint(0, line.strip())
             continue
-        if isinstance(entry, dict) and entry.get("s") in ERRORS:
-            attributes = entry.get("attr", {})
-            detail = attributes.get("message") or attributes.get("error") or attributes
-            detail = _STORAGE_PREFIX.sub("", str(detail)) if detail else ""
-            yield f"{entry.get('msg')}: {detail}" if detail else str(entry.get("msg"))
+        if not isinstance(entry, dict):
+            continue
+        number = entry.get("id")
+        if number in CAUSES:
+            yield Complaint(3, _worded(entry))
+        elif entry.get("s") in ERRORS:
+            yield Complaint(1 if number == CONSEQUENCE else 2, _worded(entry))
+
+
+def _worded(entry: Mapping[str, Any]) -> str:
+    attributes = entry.get("attr") or {}
+    detail = attributes.get("message") or attributes.get("error") or attributes
+    if isinstance(detail, Mapping):
+        detail = detail.get("errmsg") or detail
+    detail = _STORAGE_PREFIX.sub("", str(detail)) if detail else ""
+    return f"{entry.get('msg')}: {detail}" if detail else str(entry.get("msg"))
 
 
 class ServerLog:
@@ -50,8 +79,14 @@ class ServerLog:
         self._path = path
         self._size = path.stat().st_size if path.exists() else 0
 
-    def complaint(self) -> str:
-        """Of the latest run that began since; empty where none began, it complained of nothing or the file cannot be read."""
+    def complaint(self, journal: str = "") -> str:
+        """Of the latest run that began since, in the log, or where it could not write one, in the end of its ``journal``.
+
+        Empty where none began and where it complained of nothing.
+        """
+        return self._logged() or complaint(journal)
+
+    def _logged(self) -> str:
         try:
             with self._path.open("rb") as stream:
                 size = stream.seek(0, 2)

@@ -83,6 +83,10 @@ class Config:
     def by_key(self) -> dict[str, Member]:
         return {member.key: member for member in self.members}
 
+    def by_id(self) -> dict[int, Member]:
+        """A member keeps its ``_id`` for life, also where it gets another name."""
+        return {member.id: member for member in self.members}
+
     @property
     def voters(self) -> list[Member]:
         return [member for member in self.members if member.votes]
@@ -160,10 +164,17 @@ def _member_to_server(member: Member, delay_field: str) -> dict[str, Any]:
     }
 
 
-def declared(name: str, current: Config | None, wanted: Sequence[Wanted] | None, settings: Mapping[str, Any]) -> Config:
+def declared(
+    name: str,
+    current: Config | None,
+    wanted: Sequence[Wanted] | None,
+    settings: Mapping[str, Any],
+    renamed: Mapping[str, str] | None = None,
+) -> Config:
     """The configuration that the declaration asks for: what it does not say stays, or is the server's default.
 
     ``wanted`` None keeps the members. Settings that are named replace the present ones, nested ones as a whole.
+    ``renamed`` holds, by the key of a declared address, the key under which ``current`` knows the same member.
     """
     base = current or Config(name=name, members=())
     present = base.by_key()
@@ -173,7 +184,8 @@ def declared(name: str, current: Config | None, wanted: Sequence[Wanted] | None,
         used = [member.id for member in base.members]
         members = []
         for item in wanted:
-            before = present.get(item.address.key)
+            former = (renamed or {}).get(item.address.key)
+            before = replace(present[former], host=str(item.address)) if former else present.get(item.address.key)
             if before is None:
                 used.append(_next_id(used))
                 before = Member(id=used[-1], host=str(item.address))
@@ -207,6 +219,13 @@ def _next_id(used: Sequence[int]) -> int:
     return next(number for number in range(_LAST_SHORT_ID + 1) if number not in used)
 
 
+def renames(before: Config, after: Config) -> dict[str, str]:
+    """Former key -> key of every member that has another name afterwards."""
+    known = before.by_id()
+    pairs = ((known[member.id].key, member.key) for member in after.members if member.id in known)
+    return {former: key for former, key in pairs if former != key}
+
+
 def zones_of(config: Config, wanted: Sequence[Wanted] | None) -> dict[str, str]:
     """Zone by member key, empty where none is known; an arbiter's comes from the declaration alone."""
     said = {item.address.key: item.zone for item in wanted or () if item.zone}
@@ -215,10 +234,10 @@ def zones_of(config: Config, wanted: Sequence[Wanted] | None) -> dict[str, str]:
 
 def differences(before: Config, after: Config) -> list[str]:
     """Sentences without final stop that tell what leads from one configuration to the other."""
-    old, new = before.by_key(), after.by_key()
-    texts = [f"remove {member.host}" for key, member in old.items() if key not in new]
-    for key, member in new.items():
-        texts += _added(member) if key not in old else _changed(old[key], member)
+    old, new = before.by_id(), after.by_id()
+    texts = [f"remove {member.host}" for number, member in old.items() if number not in new]
+    for number, member in new.items():
+        texts += _added(member) if number not in old else _changed(old[number], member)
     for name in sorted({*before.settings, *after.settings}):
         value = after.settings.get(name)
         if before.settings.get(name) != value:
@@ -232,7 +251,7 @@ def _added(member: Member) -> list[str]:
 
 
 def _changed(old: Member, new: Member) -> list[str]:
-    texts = []
+    texts = [f"rename {old.host} to {new.host}"] if old.key != new.key else []
     if old.votes != new.votes:
         texts.append(f"give {new.host} its vote" if new.votes else f"take the vote of {new.host}")
     for name, label in (("priority", "priority"), ("hidden", "hidden"), ("delay", DELAY), ("tags", "tags")):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -50,6 +50,11 @@ class Peer:
     def name(self) -> Address:
         """Its address in the set's configuration, or where it is in none, the one under which it was asked."""
         return parse_address(self.hello["me"]) if "me" in self.hello else self.address
+
+    @property
+    def process(self) -> Any:
+        """What tells this server's process from every other one, None of servers before 4.4."""
+        return (self.hello.get("topologyVersion") or {}).get("processId")
 
     def names_primary(self) -> list[Address]:
         return [parse_address(self.hello["primary"])] if "primary" in self.hello else []
@@ -169,6 +174,29 @@ def was_member(login: Login, address: Address) -> bool:
             return True
     except StrongholdError:
         return False
+
+
+def members_among(peers: Mapping[str, Peer], known: Collection[str]) -> dict[str, str]:
+    """Key of a set's member by the key under which it was asked, of those ``peers`` that say they are one of ``known``."""
+    return {key: peer.name.key for key, peer in peers.items() if peer.set_name and peer.name.key in known}
+
+
+def same_server(peers: Iterable[Peer]) -> Refusal | None:
+    """Two addresses that lead to one process (``topologyVersion`` of ``hello``, since 4.4)."""
+    found: dict[Any, Peer] = {}
+    for peer in peers:
+        other = found.setdefault(peer.process, peer) if peer.process else peer
+        if other is not peer:
+            return Refusal(f"{other.address} and {peer.address} lead to one server", "declare it once")
+    return None
+
+
+def impostor(peer: Peer, member: Peer) -> Refusal | None:
+    """A server that says it is a member of the set, and another one answers under that member's name."""
+    if peer.process and member.process and peer.process != member.process:
+        reason = f"{peer.address} says it is {member.address}, where another server answers"
+        return Refusal(reason, "check where both names lead, seen from the host that runs this task")
+    return None
 
 
 def unusable(peer: Peer) -> Refusal | None:

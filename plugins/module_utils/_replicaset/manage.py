@@ -22,14 +22,19 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.con
     Config,
     Member,
     declared,
+    renames,
     view,
     zones_of,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.declaration import Declaration
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.discovery import (
+    Peer,
     Sighting,
     ask_all,
     foreign,
+    impostor,
+    members_among,
+    same_server,
     unusable,
     was_member,
 )
@@ -48,6 +53,7 @@ class Management:
         self.plan = Plan()
         self.snapshot: Snapshot | None = None
         self._target = Config(declaration.name, ())
+        self._newcomers: dict[str, Peer] = {}
 
     def build(self) -> Plan:
         """The plan; raises StrongholdError for what is refused."""
@@ -59,7 +65,8 @@ class Management:
         current = self.snapshot.config if self.snapshot else None
         if current is None and wanted is None:
             self._refuse(Refusal("it is not initiated and no members are declared", "declare members"))
-        self._target = declared(self._declaration.name, current, wanted, self._declaration.settings)
+        renamed = self._renamed(current, sighting) if current else {}
+        self._target = declared(self._declaration.name, current, wanted, self._declaration.settings, renamed)
         self._refuse(*self._objections(current))
         if self.snapshot is None:
             self._plan_initiation(sighting)
@@ -86,6 +93,21 @@ class Management:
         zones = zones_of(self._target, self._declaration.members)
         return summary(self.snapshot, zones)
 
+    def _renamed(self, current: Config, sighting: Sighting) -> dict[str, str]:
+        """Key in the set, by the key of a declared address that leads to a member under another name.
+
+        The servers say who they are.
+        """
+        wanted = self._declaration.members or ()
+        known = current.by_key()
+        self._newcomers = ask_all(self._login, [item.address for item in wanted if item.address.key not in known])
+        self._refuse(foreign(self._newcomers.values(), self._declaration.name))
+        formers = members_among(self._newcomers, known)
+        asked = ask_all(self._login, [parse_address(known[key].host) for key in formers.values()])
+        self._refuse(*(impostor(self._newcomers[key], asked[former]) for key, former in formers.items()))
+        self._refuse(rules.aliases(wanted, {key: known[former].host for key, former in formers.items()}))
+        return formers
+
     def _objections(self, current: Config | None) -> Iterable[Refusal | None]:
         if self._declaration.members is not None:
             zones = zones_of(self._target, self._declaration.members)
@@ -98,6 +120,7 @@ class Management:
     def _plan_initiation(self, sighting: Sighting) -> None:
         keys = self._target.by_key()
         self._refuse(*(unusable(sighting.peers[key]) for key in keys))
+        self._refuse(same_server([sighting.peers[key] for key in keys]))
         self.plan.add(
             f"initiate {self._target.name} with {', '.join(member.host for member in self._target.members)}",
             f"replica set {self._target.name}",
@@ -121,10 +144,9 @@ class Management:
         current = snapshot.config
         unhealthy = snapshot.unhealthy() & {member.key for member in current.voters}
         self._refuse(rules.majority([current], unhealthy))
-        new = [item.address for item in self._declaration.members or () if item.address.key not in current.by_key()]
-        peers = ask_all(self._login, new).values()
-        self._refuse(foreign(peers, self._declaration.name), *map(unusable, peers))
-        self._refuse(*(self._used_arbiter(member) for member in self._target.members if member.key not in current.by_key()))
+        self._refuse(*map(unusable, self._newcomers.values()), same_server(self._newcomers.values()))
+        self._refuse(*(self._used_arbiter(member) for member in self._target.members if member.id not in current.by_id()))
+        unhealthy |= {key for former, key in renames(current, self._target).items() if former in unhealthy}
         primary = snapshot.primary
         if not primary and not self._check_mode:
             primary = self._set.await_primary().name.key

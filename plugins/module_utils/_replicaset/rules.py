@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import Refusal
-from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import parse_address
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import key_of, parse_address
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.config import Config, Member, Wanted
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.steps import MOST_MEMBERS, MOST_VOTERS
 
@@ -30,6 +30,17 @@ def duplicates(wanted: Sequence[Wanted]) -> Refusal | None:
     counted = Counter(item.address.key for item in wanted)
     double = [str(item.address) for item in wanted if counted[item.address.key] > 1]
     return Refusal(f"{double[0]} is declared more than once", "declare every member once") if double else None
+
+
+def aliases(wanted: Sequence[Wanted], formers: Mapping[str, str]) -> Refusal | None:
+    """Two declared members that are one server; ``formers`` has a member's present host by the key of another name for it."""
+    named: dict[str, str] = {}
+    for item in wanted:
+        host = formers.get(item.address.key, str(item.address))
+        other = named.setdefault(key_of(host), str(item.address))
+        if other != str(item.address):
+            return Refusal(f"{other} and {item.address} lead to one server, the member {host}", "declare it once")
+    return None
 
 
 def shape(target: Config, zones: Mapping[str, str], allow: Collection[str]) -> Iterator[Refusal]:
@@ -150,11 +161,12 @@ def delay(member: Member) -> Refusal | None:
 
 def kind_change(current: Config, target: Config) -> Refusal | None:
     """The server lets no member become or stop being an arbiter."""
-    present = current.by_key()
-    for key, member in target.by_key().items():
-        if key in present and present[key].arbiter != member.arbiter:
+    present = current.by_id()
+    for member in target.members:
+        before = present.get(member.id, member)
+        if before.arbiter != member.arbiter:
             return Refusal(
-                f"{member.host} {'is an arbiter' if present[key].arbiter else 'holds data'} and a live member cannot change that",
+                f"{member.host} {'is an arbiter' if before.arbiter else 'holds data'} and a live member cannot change that",
                 "remove it from members, run, empty its data directory, and declare it again",
             )
     return None

@@ -25,7 +25,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connect
     translate,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.config import Config, from_server, to_server
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.config import Config, from_server, renames, to_server
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.discovery import Peer, Sighting, ask_all, look
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.steps import Step
 
@@ -159,8 +159,9 @@ class ReplicaSet:
         self.await_states([key_of(host) for host in step.awaits], (SECONDARY, PRIMARY))
         self._on_primary("reconfigure the replica set", lambda client: self._reconfigure(client, step))
         self._on_primary("see the new configuration on a majority", _require_committed)
-        kept = step.after.by_key()
-        self._await_farewell([parse_address(member.host) for key, member in step.before.by_key().items() if key not in kept])
+        self.await_states(renames(step.before, step.after).values(), SERVING)
+        kept = step.after.by_id()
+        self._await_farewell([parse_address(member.host) for member in step.before.members if member.id not in kept])
 
     def _await_farewell(self, left: Sequence[Address]) -> None:
         """Until those that answer know that they left: by their next heartbeat to the set, if they still reach it."""
@@ -212,7 +213,7 @@ class ReplicaSet:
             )
         if not snapshot.primary:
             raise _AgainError("there is no primary")
-        leader = step.after.by_key().get(snapshot.primary)
+        leader = step.after.by_id().get(snapshot.config.by_key()[snapshot.primary].id)
         if leader is None or not leader.electable:
             self._step_down(client, snapshot.primary)
             raise _AgainError("the member that takes over is not known")

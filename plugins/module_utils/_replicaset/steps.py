@@ -7,7 +7,8 @@
 A server accepts at most one added or removed vote per reconfiguration and no primary that could not be elected
 (manual, "replSetReconfig", since 4.4), which keeps a majority in common before and after every step. New members
 join without a vote and get it once they are secondaries, so that they never count towards a majority they cannot
-yet support. Nothing is ever forced.
+yet support. Nothing is ever forced. Members that get another name get it first, in place, one at a time and the primary last:
+each keeps its ``_id``, vote and priority, so that a majority stays in common there, too.
 
 PRIVATE to the collection.
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.config import Config, Member, differences
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.config import Config, Member, differences, renames
 
 MOST_MEMBERS = 50
 MOST_VOTERS = 7
@@ -44,7 +45,18 @@ class Step:
 
 def steps(current: Config, target: Config, primary: str) -> list[Step]:
     """Every step from ``current`` to ``target``; ``primary`` is the key of the present primary."""
-    return list(_steps(current, target, primary))
+    names = renames(current, target)
+    taken = list(_renaming(current, target, primary))
+    return [*taken, *_steps(taken[-1].after if taken else current, target, names.get(primary, primary))]
+
+
+def _renaming(current: Config, target: Config, primary: str) -> Iterator[Step]:
+    wanted = target.by_id()
+    for former in sorted(renames(current, target), key=lambda key: key == primary):
+        members = (replace(member, host=wanted[member.id].host) if member.key == former else member for member in current.members)
+        following = replace(current, members=tuple(members))
+        yield Step(current, following)
+        current = following
 
 
 def _steps(current: Config, target: Config, primary: str) -> Iterator[Step]:

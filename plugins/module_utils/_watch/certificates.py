@@ -86,6 +86,8 @@ def watch(settings: CertificateSettings, tell: Callable[[str], object]) -> list[
         except OSError as error:
             remedy = "make its directory, or choose another one"
             failures.append(StrongholdError(host, f"write {settings.metrics_file}", f"of '{error.strerror}'", remedy))
+        except StrongholdError as error:
+            failures.append(error)
     return failures
 
 
