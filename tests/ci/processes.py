@@ -25,7 +25,7 @@ def start(command: Sequence[str], log: Path, *, nice: bool) -> subprocess.Popen[
     # Neither a terminal's colours, nor what the make that started us keeps for its own.
     kept = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}}
     with log.open("wb") as output:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             words,
             env={**kept, "PY_COLORS": "0", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
@@ -33,6 +33,12 @@ def start(command: Sequence[str], log: Path, *, nice: bool) -> subprocess.Popen[
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    # Where the kernel schedules sessions as groups, a process is nice to others of its session alone, and the group to all.
+    group = Path(f"/proc/{process.pid}/autogroup")
+    with contextlib.suppress(OSError):
+        if nice and group.exists():
+            group.write_text(str(NICE))
+    return process
 
 
 def end(processes: Iterable[subprocess.Popen[bytes]]) -> None:

@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from ci import budget, jobs, summary
@@ -37,6 +40,14 @@ def test_each_story_has_a_budget_and_a_job() -> None:
     for story in jobs.STORIES:
         assert set(budget.agreed(story)) == {"hosts", "runs", "tasks", "visits"}
         assert (jobs.PROJECT / "extensions/molecule" / story / "fleet.yml").exists()
+
+
+@pytest.mark.parametrize("story", jobs.STORIES)
+def test_each_story_can_begin(story: str) -> None:
+    """What its files import is there: in the gate, and not after a converge."""
+    words = [sys.executable, "-m", "pytest", "--collect-only", "-q", f"extensions/molecule/{story}/tests"]
+    done = subprocess.run(words, cwd=jobs.PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def test_the_budget_knows_no_job_that_is_gone() -> None:
