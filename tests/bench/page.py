@@ -26,7 +26,7 @@ def page(
         method,
     ]
     if not met:
-        _, heading, kept = previous.partition(f"\n{WHY}\n")
+        heading, kept = previous.partition(f"\n{WHY}\n")[1:]
         parts += [WHY, kept.strip() if heading else PLACEHOLDER]
     return "\n\n".join(parts) + "\n"
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from programs import TREE
 
 PROJECT = Path(__file__).resolve().parents[2]
 PLAYBOOKS = sorted(path.stem for path in (PROJECT / "playbooks").glob("*.yml"))
@@ -23,7 +24,8 @@ from ansible.plugins.callback import CallbackBase
 MAIN = os.getpid()
 
 def note(event, arguments):
-    if event == "open" and "mongodb/plugins/filter/" in str(arguments[0]) and str(arguments[0]).endswith(".py"):
+    path = os.fsdecode(arguments[0]) if event == "open" and isinstance(arguments[0], (str, bytes)) else ""
+    if "mongodb/plugins/filter/" in path and path.endswith((".py", ".pyc")):
         with os.fdopen(os.open(os.environ["READ_FILTERS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "w") as log:
             log.write(("main" if os.getpid() == MAIN else "worker") + "\\n")
 
@@ -63,7 +65,7 @@ def readers(folder: Path, playbook: str) -> list[str]:
         [sys.executable, "-m", "ansible", "playbook", "-i", str(folder / "hosts.yml"), "--check", playbook],
         env={
             **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
-            "ANSIBLE_COLLECTIONS_PATH": str(PROJECT.parents[2] if PROJECT.parent.name == "stronghold" else PROJECT / ".tree"),
+            "ANSIBLE_COLLECTIONS_PATH": str(TREE),
             "ANSIBLE_CALLBACK_PLUGINS": str(folder / "callbacks"),
             "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
             "ANSIBLE_REMOTE_TEMP": str(folder / "remote"),

@@ -17,11 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from programs import TREE
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import locks
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 
-TREE = Path(__file__).parents[2] / ".tree"
 HOLD = """
 import sys
 from pathlib import Path

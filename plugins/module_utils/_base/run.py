@@ -194,6 +194,7 @@ class _Pipeline:
         self._deadline = time.monotonic() + timeout
         self._stages: list[_Stage] = []
         self._first: list[_Stage] = []
+        self._ending = False
 
     def start(self, source: Source) -> None:
         paths = [_found(program, self._host, self._attempt) for program in self._programs]
@@ -223,10 +224,11 @@ class _Pipeline:
                 selector.register(_pipe(stage.process.stderr), selectors.EVENT_READ, stage)
             reading = True
             while reading or any(stage.process.poll() is None for stage in self._stages):
-                for key, _events in selector.select(self._wait(reading)):
+                for key, _events in selector.select(self._wait()):
                     data = os.read(key.fd, _CHUNK)
                     if not data:
                         selector.unregister(key.fileobj)
+                        self._ending = True  # a process is over a moment after its last descriptor was closed
                     if key.data is not None:
                         key.data.stderr[:] = (key.data.stderr + data)[-_MOST_KEPT:]
                     elif data:
@@ -237,7 +239,7 @@ class _Pipeline:
             _drain(stage)
         self._judge()
 
-    def _wait(self, reading: bool) -> float:
+    def _wait(self) -> float:
         """Seconds until the next look. Raises StrongholdError when the time is over, or that of the others after a failure."""
         if self._look():
             self._deadline = min(self._deadline, time.monotonic() + _GRACE)
@@ -247,7 +249,7 @@ class _Pipeline:
             names = " | ".join(program.name for program in self._programs)
             slow = next((stage for stage in self._stages if stage.process.poll() is None), self._stages[-1]).program.slow
             raise StrongholdError(self._host, self._attempt, f"{names} did not end within {self._timeout:g} s", slow)
-        return min(left, _GLANCE) if self._first or not reading else left
+        return min(left, _GLANCE) if self._first or self._ending else left
 
     def _look(self) -> bool:
         """Whether a failure is seen for the first time; then note who has failed by now."""
