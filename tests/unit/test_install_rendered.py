@@ -35,6 +35,7 @@ def render(role: str, template: str, **variables: Any) -> str:
         keep_trailing_newline=True,
         undefined=StrictUndefined,
     )
+    environment.filters["bool"] = bool  # as Ansible's for what is one already
     return environment.get_template(template).render(**variables)
 
 
@@ -140,3 +141,25 @@ def test_mongod_waits_for_the_file_that_the_server_role_writes() -> None:
     assert install["__mongodb_install_server_unit"] == server["__mongodb_server_unit"]
     gate = render("mongodb_install", "gate.conf.j2", **install)
     assert f"\nConditionPathExists={server['__mongodb_server_unit']}\n" in gate
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_mongod_runs_as_declared_and_waits_for_the_packet_filter_where_there_is_one(guarded: bool) -> None:
+    unit = render(
+        "mongodb_server",
+        "stronghold.conf.j2",
+        mongodb_cluster_service_user="ledger",
+        mongodb_cluster_service_group="books",
+        mongodb_cluster_db_path="/srv/ledger/data",
+        __mongodb_server_log_dir="/var/log/mongodb",
+        __mongodb_server_needs_firewall=guarded,
+        __mongodb_server_firewall_unit="stronghold-firewall.service",
+        __mongodb_server_config_file="/etc/mongod.conf",
+        __mongodb_server_started_config="/run/stronghold/mongod-started-with.conf",
+        __mongodb_server_inputs=["/etc/mongod.conf"],
+        __mongodb_server_started_with="/run/stronghold/mongod-started-with",
+        __mongodb_host_survey={"numa_nodes": 1},
+    )
+    lines = unit.splitlines()
+    assert {"User=ledger", "Group=books", "ReadWritePaths=/srv/ledger/data /var/log/mongodb"} <= set(lines)
+    assert ("Requires=stronghold-firewall.service" in lines, "After=stronghold-firewall.service" in lines) == (guarded, guarded)

@@ -59,7 +59,7 @@ def test_a_host_that_cannot_be_reached_stops_the_run_with_what_to_type(inventory
 
 def test_without_it_the_run_begins(inventory: str) -> None:
     done = ansible("playbook", "-i", inventory, SITE, "--check", "--limit=all:!db-b")
-    assert "could not begin because" not in done.stdout
+    assert "could not begin" not in done.stdout
     assert "TASK [stronghold.mongodb.mongodb_cluster : Check that the inventory describes a cluster]" in done.stdout
 
 
