@@ -44,7 +44,8 @@ def test_nobody_vouches_for_the_former_names_any_more(fleet: Fleet) -> None:
     for host in access.members(fleet):
         found = presented(host.address, access.port(fleet), str(access.secrets(fleet) / "authority" / "ca.pem"))
         assert found.certificate
-        names = found.certificate.extensions.get_extension_for_oid(
+        extension = found.certificate.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME)
+        names = extension.value.get_values_for_type(DNSName)
             ExtensionOID.SUBJECT_ALTERNATIVE_NAME
         ).value.get_values_for_type(DNSName)
         assert f"{host.name}.{DOMAIN}" in names
