@@ -46,8 +46,6 @@ def test_nobody_vouches_for_the_former_names_any_more(fleet: Fleet) -> None:
         assert found.certificate
         extension = found.certificate.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME)
         names = extension.value.get_values_for_type(DNSName)
-            ExtensionOID.SUBJECT_ALTERNATIVE_NAME
-        ).value.get_values_for_type(DNSName)
         assert f"{host.name}.{DOMAIN}" in names
         assert host.name not in names
         block = ssh(fleet, host.name, "sed -n '/^# BEGIN stronghold/,/^# END stronghold/p' /etc/hosts")
