@@ -45,5 +45,7 @@ def test_a_renamed_host_keeps_its_former_name_for_a_while() -> None:
     found = names([A, renamed], FILE)
     assert found["aliases"] == {"db-b.example.com": ["db-b"]}
     assert found["kept"] == ["192.0.2.11 db-a", "192.0.2.12 db-b.example.com", "192.0.2.12 db-b"]
+    assert found["renamed"] == found["kept"]
     assert names([A, B], FILE)["aliases"] == {}
-    assert names([A], FILE)["aliases"] == {}
+    gone = names([A], FILE)
+    assert (gone["aliases"], gone["renamed"]) == ({}, gone["declared"])
