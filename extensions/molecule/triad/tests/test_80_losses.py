@@ -34,10 +34,15 @@ def write(fleet: Fleet, number: int) -> None:
         client.night.get_collection("records", write_concern=WriteConcern("majority", 30000)).insert_one({"_id": number})
 
 
-def holds(fleet: Fleet, name: str) -> list[int]:
-    """What one member has, read from it alone."""
-    with access.client(fleet, fleet.host(name)) as client:
-        return sorted(document["_id"] for document in client.night.records.find())
+def holds(fleet: Fleet, name: str, numbers: list[int]) -> bool:
+    """Whether one member has come to have these, read from it alone."""
+    deadline = time.monotonic() + 30
+    while True:
+        with access.client(fleet, fleet.host(name)) as client:
+            found = sorted(document["_id"] for document in client.night.records.find())
+        if found == numbers or time.monotonic() > deadline:
+            return found == numbers
+        time.sleep(0.5)
 
 
 def shown(run: playbook.Run) -> dict[str, dict[str, Any]]:
@@ -55,6 +60,18 @@ def await_serving(fleet: Fleet, name: str, seconds: float) -> None:
     while load.states(fleet)[name] not in ("primary", "secondary"):
         assert time.monotonic() < deadline, load.states(fleet)
         time.sleep(0.5)
+
+
+def await_missed(fleet: Fleet, by: str, name: str) -> None:
+    """Until a member has noticed that another does not answer."""
+    deadline = time.monotonic() + 30
+    with access.client(fleet, fleet.host(by)) as client:
+        while True:
+            members = client.admin.command("replSetGetStatus")["members"]
+            if [member["health"] for member in members if member["name"].startswith(f"{name}:")] == [0]:
+                return
+            assert time.monotonic() < deadline, members
+            time.sleep(0.5)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -86,7 +103,7 @@ def test_a_lost_disk(fleet: Fleet) -> None:
     assert {name for name, changed in run.changed.items() if changed} == {STRUCK}
     assert ssh(fleet, STRUCK, f"stat -c '%U %a' {DATA}").strip() == "mongodb 750"
     assert sorted(load.settle(fleet).values()) == ["primary", "secondary", "secondary"]
-    assert holds(fleet, STRUCK) == [1, 2]
+    assert holds(fleet, STRUCK, [1, 2])
 
 
 def test_a_full_disk_under_a_running_server(fleet: Fleet) -> None:
@@ -107,7 +124,7 @@ def test_a_full_disk_under_a_running_server(fleet: Fleet) -> None:
         ssh(fleet, STRUCK, f"systemctl stop filler; rm {DATA}/filler")
     await_serving(fleet, STRUCK, 60)
     assert sorted(load.settle(fleet).values()) == ["primary", "secondary", "secondary"]
-    assert holds(fleet, STRUCK) == [1, 2, 3]
+    assert holds(fleet, STRUCK, [1, 2, 3])
 
 
 def ended(fleet: Fleet) -> bool:
@@ -133,6 +150,7 @@ def test_a_host_that_is_gone_is_named_with_what_to_type(fleet: Fleet) -> None:
     assert run.seconds < 30
     assert sum(run.changed.values()) == 0
     assert run.failures[-1].endswith(f"--limit 'all:!{STRUCK}' -e mongodb_replica_set_wait_for=primary.")
+    await_missed(fleet, OTHER, STRUCK)
     one = shown(playbook.run(fleet, f"--limit={OTHER}", playbook=STATUS))
     assert list(one) == [OTHER]
     assert (one[OTHER]["majority"], one[OTHER]["may_be_lost"]) == (True, [fleet.host(STRUCK).zone])
@@ -141,6 +159,7 @@ def test_a_host_that_is_gone_is_named_with_what_to_type(fleet: Fleet) -> None:
 
 def test_a_set_without_a_majority_is_told_of_by_who_is_left(fleet: Fleet) -> None:
     ssh(fleet, LAST, "systemctl stop mongod")
+    await_missed(fleet, OTHER, LAST)
     deadline = time.monotonic() + 60
     while load.states(fleet)[OTHER] != "secondary":
         assert time.monotonic() < deadline
@@ -167,5 +186,5 @@ def test_a_host_that_was_installed_anew(fleet: Fleet) -> None:
     run = playbook.converge(fleet)
     assert run.changed[OTHER] == run.changed[LAST] == 0
     assert sorted(load.settle(fleet).values()) == ["primary", "secondary", "secondary"]
-    assert holds(fleet, STRUCK) == [1, 2, 3, 4]
+    assert holds(fleet, STRUCK, [1, 2, 3, 4])
     assert load.primary(fleet).name == STRUCK
