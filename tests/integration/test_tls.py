@@ -236,7 +236,8 @@ def test_a_lock_on_the_folder_that_everybody_can_open_is_nobodys_turn(issued: Si
     try:
         assert running.wait(60) == 0
     finally:
-        _kill_with_workers(running)
+        if running.poll() is None:
+            _kill_with_workers(running)
         os.close(folder)
     assert not issued.good()["changed"]
 

@@ -41,13 +41,14 @@ class Cluster:
             "mongodb_cluster_tls_dir": f"{self.home}/{{{{ inventory_hostname }}}}",
             "mongodb_cluster_python": sys.executable,
             "mongodb_cluster_service_user": "root",
-            "mongodb_tls_watch": False,  # it would be installed on this machine
+            "mongodb_tls_watch": False,
+            "mongodb_cluster_program_later": True,  # it would be installed on this machine
         }
         hosts: dict[str, Any] = {"hosts": {host: {"mongodb_cluster_address": ADDRESS} for host in self.hosts}}
         inventory = {"all": {"vars": variables, "children": {"mongodb": hosts}}}
         (self.home / "hosts.json").write_text(json.dumps(inventory))
         for name in ("certificates", "replace", "replaced"):
-            role = {"tasks_from": name}
+            role = {} if name == "certificates" else {"tasks_from": name}
             task = {"ansible.builtin.include_role": {"name": "stronghold.mongodb.mongodb_tls", **role}}
             play = {
                 "hosts": "mongodb",
@@ -211,7 +212,7 @@ def test_a_company_s_authority_by_requests_and_answers(tmp_path: Path) -> None:
     assert not cluster.secrets.joinpath("requests").exists()
     assert counts(cluster.run(**declared), "failed") == ["1", "1"]
     folder = cluster.secrets / "requests"
-    assert sorted(path.name for path in folder.iterdir()) == sorted(f"{name}.csr" for name in requests)
+    assert sorted(path.name for path in folder.iterdir()) == sorted([".gitignore", *(f"{name}.csr" for name in requests)])
     written = cluster.files()
     waiting = cluster.run(**declared)
     assert counts(waiting) == ["0", "0"], "requests that wait stay as they are"

@@ -29,7 +29,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key i
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.purge import Purge
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import Accounts
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import User
-from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import ServerError, connect
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 
 PORT = ports.first(__file__)
@@ -348,7 +348,7 @@ def test_a_server_that_goes_away_ends_the_call_with_what_was_applied(tmp_path: P
             threading.Timer(1, site.mongod.stop, kwargs={"kill": True}).start()
             with pytest.raises(Exception, match="nothing listens there") as caught:
                 plan.apply()
-        assert type(caught.value).__name__ == "StrongholdError"
+        assert type(caught.value) is ServerError
         assert 0 < len(plan.applied) < len(users)
         assert plan.failures == {}
 
