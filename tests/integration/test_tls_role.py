@@ -229,7 +229,9 @@ def test_a_company_s_authority_by_requests_and_answers(tmp_path: Path) -> None:
         path = str(tmp_path / host / "member.pem")
         openssl("verify", "-purpose", "sslserver", "-CAfile", str(tmp_path / host / "ca.pem"), "-untrusted", path, path)
     assert not cluster.secrets.joinpath("authority").exists()
-    assert "because the certificates come from those in mongodb_tls_trusted" in cluster.run("replace", **declared)
+    assert "because the certificates come from those in mongodb_tls_trusted" in cluster.run(
+        "replace", mongodb_tls_replace_phase="trust_both", **declared
+    )
 
     # Near its end a certificate is requested again, and serves until the answer is there.
     served = (tmp_path / "db-a" / "member.pem").read_bytes()
