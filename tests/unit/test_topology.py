@@ -55,7 +55,15 @@ def test_a_write_concern_spans_zones_only_where_there_are_several() -> None:
 def test_a_member_may_deviate() -> None:
     hosts = {**HOSTS, "db-a": host("a", "192.0.2.1", mongodb_cluster_member={"hidden": True})}
     cluster = derive(hosts, MEMBERS, [], 27017, [])
-    assert cluster["members"][0] == {"host": "db-a:27017", "zone": "a", "priority": 0, "hidden": True}
+    assert cluster["members"][0] == {
+        "host": "db-a:27017",
+        "zone": "a",
+        "priority": 0,
+        "hidden": True,
+        "votes": 1,
+        "secondary_delay_secs": 0,
+        "tags": {},
+    }
     assert cluster["seed"] == "db-b"
 
 

@@ -17,6 +17,8 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors im
 
 HostVars = Mapping[str, Mapping[str, Any]]
 
+# A member of which no more is said: so that what is taken out of the inventory goes back, and is not kept by the set.
+_PLAIN = {"votes": 1, "hidden": False, "secondary_delay_secs": 0, "tags": {}}
 ZONE_SPAN = 2
 ZONE_MODE = "acrossZones"
 
@@ -85,7 +87,7 @@ def _member(host: Mapping[str, Any], variables: Mapping[str, Any], port: int, pr
         member["zone"] = host["zone"]
     passive = overrides.get("arbiter_only") or overrides.get("hidden") or overrides.get("votes") == 0
     member["priority"] = 0 if passive else priorities.get(host["zone"], 1)
-    return {**member, **overrides}
+    return {**member, **_PLAIN, **overrides}
 
 
 def _can_lead(member: Mapping[str, Any]) -> bool:
