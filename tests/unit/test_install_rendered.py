@@ -13,6 +13,7 @@ import pytest
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ansible_collections.stronghold.mongodb.plugins.filter.units import confinement
 from ansible_collections.stronghold.mongodb.plugins.module_utils._host.install_plan import source
 from ansible_collections.stronghold.mongodb.plugins.module_utils._host.plan import plan
 
@@ -36,6 +37,7 @@ def render(role: str, template: str, **variables: Any) -> str:
         undefined=StrictUndefined,
     )
     environment.filters["bool"] = bool  # as Ansible's for what is one already
+    environment.filters["stronghold.mongodb.confinement"] = confinement
     return environment.get_template(template).render(**variables)
 
 
