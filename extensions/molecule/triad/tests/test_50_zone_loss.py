@@ -61,10 +61,12 @@ def test_a_zone_alone_has_no_primary(fleet: Fleet) -> None:
                 break
             assert time.monotonic() < deadline, states
             time.sleep(0.5)
-        time.sleep(5)
-        states = load.states(fleet)
-        assert [name for name, state in states.items() if state == "primary"] == list(primaries), states
-        assert states[leader] == "secondary"
+        for _second in range(5):  # another one of the majority may still take over, which has the higher priority
+            time.sleep(1)
+            states = load.states(fleet)
+            assert states[leader] == "secondary"
+            assert len([name for name, state in states.items() if state == "primary"]) <= 1, states
+        assert load.primary(fleet).name in others
     finally:
         fleets.heal(fleet)
     load.settle(fleet, 120)
