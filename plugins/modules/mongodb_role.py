@@ -49,10 +49,10 @@ options:
         suboptions:
           db:
             description: A database, empty for any. Needs O(privileges[].resource.collection).
-            type: str
+            type: raw
           collection:
             description: A collection, empty for any whose name does not begin with C(system.). Needs O(privileges[].resource.db).
-            type: str
+            type: raw
           cluster:
             description: V(true) for the cluster as a whole, alone.
             type: bool

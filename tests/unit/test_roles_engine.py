@@ -291,3 +291,15 @@ def test_access_says_nothing_twice() -> None:
         ("database shop", ["read", "add"]),
         ("database shop, collection log", ["delete"]),
     ]
+
+
+@pytest.mark.parametrize("value", [False, True, 1.5])
+def test_a_resource_on_what_is_no_name_is_refused(value: Any) -> None:
+    for resource in ({"db": value, "collection": "x"}, {"db": "x", "collection": value}):
+        with pytest.raises(ValueError, match="write it in quotes"):
+            sets.declared_privileges([{"resource": resource, "actions": ["find"]}])
+
+
+def test_a_resource_with_numbers_for_names() -> None:
+    found = sets.declared_privileges([{"resource": {"db": 2024, "collection": ""}, "actions": ["find"]}])
+    assert list(found) == [(("collection", ""), ("db", "2024"))]

@@ -90,3 +90,18 @@ def test_the_address_is_found(variables: dict[str, Any], address: str) -> None:
 def test_a_host_without_address_is_named() -> None:
     with pytest.raises(StrongholdError, match=r"^x: could not tell the address .* set mongodb_cluster_address"):
         derive({"x": {"ansible_host": "db.example.com"}}, ["x"], [], 27017, [])
+
+
+def test_zones_may_be_numbers_in_any_spelling() -> None:
+    zones: list[Any] = [0, "1", 2]
+    hosts = {f"db-{number}": host(zone, f"192.0.2.{number}") for number, zone in enumerate(zones, 1)}
+    order: list[Any] = [2, "0", 1]
+    cluster = derive(hosts, list(hosts), [], 27017, order)
+    assert [(member["zone"], member["priority"]) for member in cluster["members"]] == [("0", 2), ("1", 1), ("2", 3)]
+    assert cluster["seed"] == "db-3"
+
+
+@pytest.mark.parametrize("zone", [False, True, None, 1.5])
+def test_what_yaml_read_as_no_name_is_no_zone(zone: Any) -> None:
+    with pytest.raises(StrongholdError, match=r"because its zone is .+ and not a name; write it in quotes"):
+        derive({"db-a": host(zone, "192.0.2.1")}, ["db-a"], [], 27017, [])

@@ -148,7 +148,19 @@ def test_roles_take_the_users_database_and_external_users_admin() -> None:
     assert roles_of(["root"], "$external") == {("admin", "root")}
 
 
-@pytest.mark.parametrize("item", [7, {"db": "x"}, {"role": "x", "database": "y"}, {"role": 7}])
+def test_a_number_where_a_name_is_meant_is_its_text() -> None:
+    assert roles_of([7, {"role": 8, "db": 0}, {"role": "x", "db": 2024}], "shop") == {("shop", "7"), ("0", "8"), ("2024", "x")}
+
+
+@pytest.mark.parametrize("value", [False, True, None, "", 1.5, [], {}])
+def test_what_is_no_name_grants_nothing(value: Any) -> None:
+    """YAML reads db: no as false, and db: ~ as nothing: neither is the user's own database."""
+    for item in ({"role": "readWrite", "db": value}, {"role": value, "db": "shop"}):
+        with pytest.raises(ValueError, match="write it in quotes"):
+            roles_of([item], "admin")
+
+
+@pytest.mark.parametrize("item", [{"db": "x"}, {"role": "x", "database": "y"}])
 def test_a_malformed_role_is_named(item: Any) -> None:
     with pytest.raises(ValueError, match="a role is a name"):
         roles_of([item], "admin")

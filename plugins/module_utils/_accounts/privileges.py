@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.names import name_of
+
 RESOURCE_KEYS = ("db", "collection", "cluster", "anyResource")
 ANYTHING = "anyAction"
 
@@ -21,7 +23,7 @@ Privileges = Mapping[Resource, frozenset[str]]
 
 def privilege_argument_spec() -> dict[str, Any]:
     """The option ``privileges`` of a role."""
-    types = {"db": "str", "collection": "str", "cluster": "bool", "anyResource": "bool"}
+    types = {"db": "raw", "collection": "raw", "cluster": "bool", "anyResource": "bool"}
     return {
         "type": "list",
         "elements": "dict",
@@ -34,6 +36,7 @@ def privilege_argument_spec() -> dict[str, Any]:
 
 def declared_privileges(items: Sequence[Mapping[str, Any]]) -> Privileges:
     """From elements of ``privilege_argument_spec``. Raises ValueError for a resource or actions that mean nothing."""
+    items = [{**item, "resource": _named(item["resource"])} for item in items]
     for item in items:
         given = {key: value for key, value in item["resource"].items() if value is not None}
         if set(given) != {"db", "collection"} and given not in ({"cluster": True}, {"anyResource": True}):
@@ -44,6 +47,13 @@ def declared_privileges(items: Sequence[Mapping[str, Any]]) -> Privileges:
         if not item["actions"]:
             raise ValueError(f"a privilege on {in_words(resource_of(given))} names no action")
     return merged(items)
+
+
+def _named(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """``resource`` with its database and collection as the names that were meant."""
+    given = {key: resource[key] for key in ("db", "collection") if resource.get(key) is not None}
+    names = {key: name_of(value, f"{key} of a resource", empty=True) for key, value in given.items()}
+    return {**resource, **names}
 
 
 def resource_of(document: Mapping[str, Any]) -> Resource:

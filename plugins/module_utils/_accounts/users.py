@@ -22,6 +22,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restr
     restriction_argument_spec,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import moments
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.names import name_of
 
 EXTERNAL = "$external"
 
@@ -137,10 +138,11 @@ def roles_of(items: Sequence[Any], database: str) -> frozenset[Key]:
     home = "admin" if database == EXTERNAL else database
     roles = set()
     for item in items:
-        if isinstance(item, str):
-            roles.add(Key(home, item))
-        elif isinstance(item, Mapping) and isinstance(item.get("role"), str) and set(item) <= {"role", "db"}:
-            roles.add(Key(item.get("db") or home, item["role"]))
+        if isinstance(item, Mapping):
+            if "role" not in item or not set(item) <= {"role", "db"}:
+                raise ValueError(f"a role is a name or has the keys role and db, unlike {item!r}")
+            name = name_of(item["role"], "the name of a role")
+            roles.add(Key(name_of(item["db"], f"db of the role {name}") if "db" in item else home, name))
         else:
-            raise ValueError(f"a role is a name or has the keys role and db, unlike {item!r}")
+            roles.add(Key(home, name_of(item, "the name of a role")))
     return frozenset(roles)

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.names import name_of
 
 HostVars = Mapping[str, Mapping[str, Any]]
 
@@ -40,7 +41,8 @@ def derive(hostvars: HostVars, members: Sequence[str], backups: Sequence[str], p
     hosts = {name: _host(name, hostvars[name], "member") for name in members}
     hosts.update({name: _host(name, hostvars[name], "backup") for name in backups if name not in hosts})
     declared = {hosts[name]["zone"] for name in members if hosts[name]["zone"]}
-    ranking = [zone for zone in zones if zone in declared] + sorted(declared - set(zones))
+    preferred = [_zone("mongodb_cluster_zones", zone) for zone in zones]
+    ranking = [zone for zone in preferred if zone in declared] + sorted(declared - set(preferred))
     priorities = {zone: len(ranking) - rank for rank, zone in enumerate(ranking)}
     shaped = [_member(hosts[name], hostvars[name], port, priorities) for name in members]
     seeds = [name for name, member in zip(members, shaped) if _can_lead(member)]
@@ -57,9 +59,17 @@ def _host(name: str, variables: Mapping[str, Any], kind: str) -> dict[str, Any]:
     return {
         "name": str(variables.get("mongodb_cluster_host") or name),
         "address": _address(name, variables),
-        "zone": str(variables.get("mongodb_cluster_zone") or ""),
+        "zone": _zone(name, variables.get("mongodb_cluster_zone", "")),
         "kind": kind,
     }
+
+
+def _zone(where: str, value: Any) -> str:
+    try:
+        return name_of(value, "its zone", empty=True)
+    except ValueError as error:
+        reason, _, remedy = str(error).partition("; ")
+        raise StrongholdError(where, "know the zone", reason, remedy) from error
 
 
 def _address(name: str, variables: Mapping[str, Any]) -> str:
