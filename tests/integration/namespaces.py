@@ -28,7 +28,7 @@ from integration.harness import run_module
 Result = TypeVar("Result")
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
-WAIT = 0.4  # seconds without an answer after which a packet counts as dropped; the links are in memory
+WAIT = 0.9  # seconds; a SYN that was dropped is sent again after one second (RFC 6298)
 FILE = Path("/etc/stronghold/firewall.nft")
 KNOCKING = re.compile(r"\tset _knocking_.*?\n\t}\n", re.DOTALL)
 

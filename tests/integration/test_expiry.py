@@ -189,7 +189,8 @@ def test_a_removed_account_runs_nothing_any_more_on_any_member(cluster: Cluster,
         for operation in hers:
             assert operation.ended(PATIENCE)
             assert len(operation.ends) == 2, operation.ends
-            assert "interrupted" in operation.ends[0]
+            between = kind == "getMore" and "requires authentication" in operation.ends[0]  # two of them: none ran just then
+            assert "interrupted" in operation.ends[0] or between
             assert "not authorized" in operation.ends[1] or "requires authentication" in operation.ends[1]
         assert not others.ended(0)
     assert [cluster.names(server) for server in cluster.servers] == [{"app"}] * 3
