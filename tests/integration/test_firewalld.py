@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 from integration import namespaces
 from integration.harness import run_module
-from integration.namespaces import Host, Net, answered
+from integration.namespaces import LONGEST, Host, Net, answered
 
 from lab.shell import CACHE, run
 
@@ -235,7 +235,7 @@ def test_a_permitted_client_never_fails_while_its_network_is_split_and_joined(ne
         nonlocal tries
         while not done.is_set():
             tries += 1
-            if not net.client.connects("10.99.1.1"):
+            if not net.client.connects("10.99.1.1", wait=LONGEST):
                 failures.append("the client was shut out")
 
     def trespass() -> None:
