@@ -174,7 +174,8 @@ def test_what_runs_twice_a_minute_loads_nothing_that_it_does_not_need(tmp_path: 
     at_its_lock = f"import {bundle.UTILS}._allowlist.store as store; del store.alone"
     assert loaded(tmp_path, f"{at_its_lock}; {run_by_itself('allowlist', {})}") == []
     login = {"host": "127.0.0.1", "port": 1, "timeout": 1, "tls": False}
-    assert loaded(tmp_path, run_by_itself("expiry", {"login": login})) == ["pymongo"]
+    of_the_driver = loaded(tmp_path, "import pymongo")  # with some versions of Python it loads cryptography itself
+    assert loaded(tmp_path, run_by_itself("expiry", {"login": login})) == of_the_driver
 
 
 def run_by_itself(command: str, settings: dict[str, Any]) -> str:
