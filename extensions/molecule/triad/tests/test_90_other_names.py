@@ -7,11 +7,8 @@
 from __future__ import annotations
 
 import pytest
-from cryptography.x509 import DNSName
-from cryptography.x509.oid import ExtensionOID
 from scenario import load, playbook
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.handshake import presented
 from lab import access, inventory
 from lab.fleet import Fleet, ssh
 
@@ -37,19 +34,3 @@ def test_members_get_other_names_while_a_client_writes(fleet: Fleet, capsys: pyt
     assert set(account.acknowledged) <= load.stored(fleet)
     with capsys.disabled():
         print(f"\nother names: {len(account.acknowledged)} writes, longest gap {account.longest_gap:.2f} s")
-
-
-def test_nobody_vouches_for_the_former_names_any_more(fleet: Fleet) -> None:
-    for host in access.members(fleet):
-        found = presented(host.address, access.port(fleet), str(access.secrets(fleet) / "authority" / "ca.pem"))
-        assert found.certificate
-        extension = found.certificate.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME)
-        names = extension.value.get_values_for_type(DNSName)
-        assert f"{host.name}.{DOMAIN}" in names
-        assert host.name not in names
-        block = ssh(fleet, host.name, "sed -n '/^# BEGIN stronghold/,/^# END stronghold/p' /etc/hosts")
-        assert [line.split()[1] for line in block.splitlines()[1:-1]].count(host.name) == 0
-
-
-def test_the_next_run_changes_nothing(fleet: Fleet) -> None:
-    assert set(playbook.converge(fleet).changed.values()) == {0}
