@@ -65,7 +65,7 @@ class Management:
         current = self.snapshot.config if self.snapshot else None
         if current is None and wanted is None:
             self._refuse(Refusal("it is not initiated and no members are declared", "declare members"))
-        renamed = self._renamed(current, sighting) if current else {}
+        renamed = self._renamed(current) if current else {}
         self._target = declared(self._declaration.name, current, wanted, self._declaration.settings, renamed)
         self._refuse(*self._objections(current))
         if self.snapshot is None:
@@ -93,7 +93,7 @@ class Management:
         zones = zones_of(self._target, self._declaration.members)
         return summary(self.snapshot, zones)
 
-    def _renamed(self, current: Config, sighting: Sighting) -> dict[str, str]:
+    def _renamed(self, current: Config) -> dict[str, str]:
         """Key in the set, by the key of a declared address that leads to a member under another name.
 
         The servers say who they are.
