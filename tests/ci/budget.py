@@ -40,7 +40,8 @@ class Cost:
 
     @property
     def cores(self) -> float:
-        return self.processor / self.seconds
+        """How many the job keeps busy; 0 for one that was over within half a second."""
+        return self.processor / self.seconds if self.seconds else 0
 
 
 UNKNOWN = Cost(30, 15)

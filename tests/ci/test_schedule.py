@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from ci import processes, schedule
+from ci import budget, processes, schedule
 from ci.budget import Cost
 from ci.jobs import Job, Kind, table
 
@@ -59,6 +59,16 @@ def test_the_table_names_each_job_once_and_needs_none_that_is_not_there() -> Non
     found = names(table())
     assert len(found) == len(set(found))
     assert {need for job in table() for need in job.needs} <= set(found)
+
+
+@pytest.mark.parametrize("cores", [1, 2, 8])
+def test_with_the_costs_that_are_written_down_each_job_of_the_table_begins(cores: int) -> None:
+    waiting, ended = table(), dict[str, int]()
+    while waiting:
+        now = schedule.startable(waiting, [], ended, budget.costs(), cores)
+        assert now
+        waiting = [job for job in waiting if job not in now]
+        ended |= {job.name: 0 for job in now}
 
 
 def test_all_run_though_one_fails_each_with_its_log(tmp_path: Path) -> None:
