@@ -18,6 +18,7 @@ from ci.budget import UNKNOWN, Cost
 from ci.jobs import Job, Kind
 
 SLACK = 0.5  # of a core by which more is started than there are, since nobody is busy all the time
+MORE_FILLERS = 1  # than there are cores: what a job keeps busy was found beside others, so that many seem to be idle
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def startable(
     """Of the jobs that have not begun those that begin now, the longest first.
 
     ``ended`` is the status of each job that has ended. Gate and preparations begin at once, as many lanes as there are cores,
-    and of the fillers one, and more as long as there is room for what they keep busy.
+    and of the fillers one, and more as long as there is room for what they keep busy, but never many.
     """
 
     def cores_of(job: Job) -> float:
@@ -55,7 +56,8 @@ def startable(
     for job in sorted(ready, key=lambda job: (job.kind is Kind.FILLER, -cost.get(job.name, UNKNOWN).seconds)):
         alike = [other for other in busy if other.kind is job.kind]
         crowded = sum(map(cores_of, busy)) + cores_of(job) > cores + SLACK
-        if (job.kind is Kind.LANE and len(alike) >= cores) or (job.kind is Kind.FILLER and alike and crowded):
+        enough = crowded or len(alike) >= cores + MORE_FILLERS
+        if (job.kind is Kind.LANE and len(alike) >= cores) or (job.kind is Kind.FILLER and alike and enough):
             continue
         now.append(job)
         busy.append(job)

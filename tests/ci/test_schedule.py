@@ -49,6 +49,12 @@ def test_one_filler_begins_however_busy_the_lanes_are() -> None:
     assert begin([FILLERS[0]], [FILLERS[1]], {"gate": 0}) == ["busy"]
 
 
+def test_fillers_that_seem_to_be_idle_do_not_all_begin_at_once() -> None:
+    idle = [Job(name, Kind.FILLER, ["true"]) for name in "abcdef"]
+    cost = {job.name: Cost(100, 1) for job in idle}
+    assert names(schedule.startable(idle, [], {}, cost, 2)) == ["a", "b", "c"]
+
+
 def test_what_needs_a_job_that_failed_never_begins() -> None:
     assert begin([*LANES, *FILLERS], [], {"gate": 1}) == []
     assert names(schedule.hopeless([*LANES, GATE], {"gate": 1})) == names(LANES)
