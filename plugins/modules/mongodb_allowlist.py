@@ -246,7 +246,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sour
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.store import alone
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import locks, moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import finish, funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import accept, finish, funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login, login_argument_spec
 
 HIGHEST_PORT = 65535
@@ -294,8 +294,8 @@ def source_of(entry: Any, group: str, host: str) -> Source:
     """One entry, a string or a dictionary. Raises StrongholdError."""
     fields = entry if isinstance(entry, dict) else {"source": entry}
     attempt = f"use the entry '{fields.get('source', entry)}' of group '{group}'"
-    source, comment, expires = fields.get("source"), fields.get("comment") or "", fields.get("expires")
-    texts = all(isinstance(text, str) for text in (comment, expires or ""))
+    source, comment, expires = fields.get("source"), fields.get("comment"), fields.get("expires")
+    texts = all(isinstance(text, (str, type(None))) for text in (comment, expires))
     if not isinstance(source, str) or not texts or set(fields) - {"source", "comment", "expires"}:
         raise StrongholdError(
             host,
@@ -304,7 +304,7 @@ def source_of(entry: Any, group: str, host: str) -> Source:
             "write source: ADDRESS, comment: TEXT and expires: TIME, each in quotes",
         )
     try:
-        return parse(source, comment, _end(expires))
+        return parse(source, comment or "", _end(expires))
     except SourceError as error:
         raise StrongholdError(host, attempt, error.reason, error.remedy) from error
     except ValueError as error:
@@ -319,7 +319,7 @@ def _end(expires: str | None) -> int:
 
 def main() -> None:
     gc.disable()  # a list of a hundred thousand entries holds no cycles, and the process ends soon
-    module = AnsibleModule(
+    module = accept(
         argument_spec={
             "name": {"type": "str"},
             "sources": {"type": "list", "elements": "raw"},

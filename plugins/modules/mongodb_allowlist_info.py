@@ -131,18 +131,16 @@ import platform
 import time
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.backend import open_allowlist
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.declaration import Declaration
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.hits import entries, hits, knocking
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.plan import Allowlist, declared
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.ruleset import read
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import accept, funnel
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
+    module = accept(argument_spec={}, supports_check_mode=True)
     with funnel(module):
         module.exit_json(changed=False, **told(open_allowlist(platform.node(), "recorded")))
 

@@ -108,7 +108,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.first
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.scram import SHA_256
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import User, roles_of
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import finish, funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import accept, finish, funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import require_pymongo
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login, login_argument_spec
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.private_server import PrivateServer
@@ -118,7 +118,7 @@ def main() -> None:
     options = login_argument_spec()
     for name in ("login_user", "login_password"):
         options[name] = {**options[name], "required": True}
-    module = AnsibleModule(
+    module = accept(
         argument_spec={
             **options,
             "db_path": {"type": "path", "required": True},

@@ -105,8 +105,6 @@ active:
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.file_plan import (
     ROOT,
     File,
@@ -115,14 +113,14 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.file_plan
     plan_file,
     read_by_mongod,
 )
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import finish, funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import accept, finish, funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Plan
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.systemd import Systemd
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod import keyfile
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = accept(
         argument_spec={
             "config": {"type": "str", "required": True},
             "config_file": {"type": "path", "default": "/etc/mongod.conf"},

@@ -199,9 +199,7 @@ as_started:
   type: bool
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import accept, funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._host.survey import survey
 
 ARGUMENT_SPEC = {
@@ -215,7 +213,7 @@ ARGUMENT_SPEC = {
 
 
 def main() -> None:
-    module = AnsibleModule(ARGUMENT_SPEC, supports_check_mode=True)
+    module = accept(ARGUMENT_SPEC, supports_check_mode=True)
     with funnel(module):
         module.exit_json(changed=False, **survey(module.params))
 

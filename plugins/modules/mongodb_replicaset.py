@@ -183,10 +183,8 @@ config_version:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import finish, funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import accept, finish, funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import require_pymongo
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login, login_argument_spec
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.declaration import (
@@ -216,7 +214,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = accept(argument_spec=argument_spec(), supports_check_mode=True)
     require_pymongo(module)
     login = Login.from_params(module.params)
     with funnel(module):

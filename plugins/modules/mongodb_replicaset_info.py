@@ -126,10 +126,8 @@ default_write_concern:
   sample: {"w": "majority", "wtimeout": 0}
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import accept, funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import require_pymongo
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login, login_argument_spec
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.discovery import foreign
@@ -138,7 +136,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.ser
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=login_argument_spec(), supports_check_mode=True)
+    module = accept(argument_spec=login_argument_spec(), supports_check_mode=True)
     require_pymongo(module)
     login = Login.from_params(module.params)
     with funnel(module), ReplicaSet(login, [], login.timeout) as replica_set:

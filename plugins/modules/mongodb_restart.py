@@ -180,7 +180,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import finish, funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import accept, finish, funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Plan
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.systemd import Systemd
 from ansible_collections.stronghold.mongodb.plugins.module_utils._member.mode_step import ModeStep
@@ -219,7 +219,7 @@ def mode_step(login: Login, params: dict[str, Any]) -> ModeStep | None:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = accept(
         argument_spec={
             **login_argument_spec(),
             "service": {"type": "str", "default": "mongod"},

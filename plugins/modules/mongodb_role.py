@@ -192,13 +192,20 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.role_server import Roles, plan_roles, surplus_roles
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.roles import Role, role_argument_spec
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import Items, declared, finish, funnel, one_or_many
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import (
+    Items,
+    accept,
+    declared,
+    finish,
+    funnel,
+    one_or_many,
+)
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect, require_pymongo
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login, login_argument_spec
 
 
 def main() -> None:
-    module = AnsibleModule(**one_or_many(login_argument_spec(), role_argument_spec(), "custom_roles"))
+    module = accept(**one_or_many(login_argument_spec(), role_argument_spec(), "custom_roles"))
     require_pymongo(module)
     with funnel(module):
         manage(module)

@@ -94,21 +94,19 @@ roles:
       type: str
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.directory import Directory, databases_of
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.overview import (
     Wanted,
     role_entries,
     wanted_argument_spec,
 )
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import accept, funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect, require_pymongo
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login, login_argument_spec
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={**login_argument_spec(), **wanted_argument_spec()}, supports_check_mode=True)
+    module = accept(argument_spec={**login_argument_spec(), **wanted_argument_spec()}, supports_check_mode=True)
     require_pymongo(module)
     login = Login.from_params(module.params)
     wanted = Wanted.from_params(module.params)

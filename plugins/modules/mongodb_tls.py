@@ -474,7 +474,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, locks, moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import finish, funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import accept, finish, funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import library, pem
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import (
     RELATIONS,
@@ -487,7 +487,7 @@ T = TypeVar("T")
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec(), supports_check_mode=True, **RELATIONS)
+    module = accept(argument_spec(), supports_check_mode=True, **RELATIONS)
     with ExitStack() as stack:
         with funnel(module):
             host = _planned(module, stack)

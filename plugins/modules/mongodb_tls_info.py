@@ -247,10 +247,8 @@ servers:
 import platform
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import accept, funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import library
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import THIRD
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.look import Look
@@ -279,7 +277,7 @@ ARGUMENT_SPEC = {
 
 
 def main() -> None:
-    module = AnsibleModule(ARGUMENT_SPEC, supports_check_mode=True)
+    module = accept(ARGUMENT_SPEC, supports_check_mode=True)
     with funnel(module):
         found = _found(module.params, platform.node())
         for warning in warnings(found):

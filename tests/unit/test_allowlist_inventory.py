@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.inventory import groups, networks, split
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.modules.mongodb_allowlist import source_of
 
 SOURCES: list[Any] = [
     "192.0.2.7",
@@ -63,3 +65,28 @@ def test_a_range_is_split_as_ipaddress_splits_it(ends: list[int]) -> None:
     first, last = map(ipaddress.IPv4Address, ends)
     expected = [(int(net[0]), int(net[-1])) for net in ipaddress.summarize_address_range(first, last)]
     assert list(split(4, *ends)) == expected
+
+
+@pytest.mark.parametrize("group", [False, None, "", 1.5])
+def test_a_group_that_yaml_read_as_no_name_is_not_that_of_clients(group: Any) -> None:
+    with pytest.raises(ValueError, match="and not a name; write it in quotes"):
+        groups([{"source": "192.0.2.1", "group": group}], {})
+
+
+def test_a_group_may_be_a_number() -> None:
+    assert groups([{"source": "192.0.2.1", "group": 0}], {})[1] == {"name": "0", "sources": [{"source": "192.0.2.1"}]}
+
+
+@pytest.mark.parametrize("end", [False, 0, 2030])
+def test_an_end_that_is_no_time_is_no_permanent_source(end: Any) -> None:
+    entry = {"source": "192.0.2.1", "expires": end}
+    with pytest.raises(ValueError, match="is not a time"):
+        networks([entry], "clients")
+    with pytest.raises(StrongholdError, match="neither a string nor source with comment and expires"):
+        source_of(entry, "clients", "db-a")
+
+
+@pytest.mark.parametrize("comment", [False, 0, []])
+def test_a_comment_that_is_no_text_is_told(comment: Any) -> None:
+    with pytest.raises(StrongholdError, match="neither a string nor source with comment and expires"):
+        source_of({"source": "192.0.2.1", "comment": comment}, "clients", "db-a")

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from programs import ROOT, ansible
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import module as frame
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import login_argument_spec
 
 PACKAGE = "ansible_collections.stronghold.mongodb.plugins.modules"
@@ -38,7 +39,7 @@ def accepted(name: str) -> Accepted:
     """What the module gives to AnsibleModule."""
     module = importlib.import_module(f"{PACKAGE}.{name}")
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Accepted) as caught:
-        patch.setattr(module, "AnsibleModule", refuse)
+        patch.setattr(frame, "AnsibleModule", refuse)
         module.main()
     return caught.value
 

@@ -175,6 +175,10 @@ def test_an_arbiter_has_a_zone_but_no_tag() -> None:
         ({"host": "db-a", "colour": "red"}, "colour"),
         ({"host": "db-a", "votes": "many"}, "votes"),
         ({"host": "db-a", "tags": {"stronghold_pending": "x"}}, "module's own"),
+        ({"host": "db-a", "zone": False}, "zone is False and not text"),
+        ({"host": False}, "host is False and not text"),
+        ({"host": "db-a", "tags": {"rack": False}}, "the tag rack is False and not a name"),
+        ({"host": "db-a", "tags": {"rack": None}}, "the tag rack is None and not a name"),
     ],
 )
 def test_a_wrong_entry_is_named(entry: object, said: str) -> None:
@@ -195,7 +199,9 @@ def test_modes_are_compared_as_a_whole() -> None:
     assert differences(current, wanted) == ["set getLastErrorModes to {'two': {'zone': 2}}"]
 
 
-@pytest.mark.parametrize("modes", [{"one": "two"}, {"one": {"zone": "many"}}, {"one": {"zone": None}}])
+@pytest.mark.parametrize(
+    "modes", [{"one": "two"}, {"one": {"zone": "many"}}, {"one": {"zone": None}}, {"one": {"zone": True}}, {"one": {"zone": 1.5}}]
+)
 def test_wrong_modes_are_named(modes: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="one"):
         parse_modes(modes)

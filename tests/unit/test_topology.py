@@ -105,3 +105,29 @@ def test_zones_may_be_numbers_in_any_spelling() -> None:
 def test_what_yaml_read_as_no_name_is_no_zone(zone: Any) -> None:
     with pytest.raises(StrongholdError, match=r"because its zone is .+ and not a name; write it in quotes"):
         derive({"db-a": host(zone, "192.0.2.1")}, ["db-a"], [], 27017, [])
+
+
+@pytest.mark.parametrize("name", [False, None])
+def test_what_yaml_read_as_no_name_is_no_name_of_a_host(name: Any) -> None:
+    with pytest.raises(StrongholdError, match=r"because its mongodb_cluster_host is .+ and not a name; write it in quotes"):
+        derive({"db-a": host("a", "192.0.2.1", mongodb_cluster_host=name)}, ["db-a"], [], 27017, [])
+
+
+def test_a_number_is_a_name_of_a_host_and_an_empty_one_is_unset() -> None:
+    hosts = {"db-a": host("a", "192.0.2.1", mongodb_cluster_host=0), "db-b": host("b", "192.0.2.2", mongodb_cluster_host="")}
+    assert [member["host"] for member in derive(hosts, ["db-a", "db-b"], [], 27017, [])["members"]] == ["0:27017", "db-b:27017"]
+
+
+@pytest.mark.parametrize("no", [False, "false", "no", "0", 0, "False"])
+@pytest.mark.parametrize("option", ["hidden", "arbiter_only"])
+def test_a_member_that_is_told_not_to_stand_aside_may_lead_in_every_spelling(option: str, no: Any) -> None:
+    cluster = derive({"db-a": host("a", "192.0.2.1", mongodb_cluster_member={option: no})}, ["db-a"], [], 27017, [])
+    assert (cluster["members"][0]["priority"], cluster["seed"]) == (1, "db-a")
+
+
+@pytest.mark.parametrize(
+    "aside", [{"hidden": "yes"}, {"hidden": True}, {"arbiter_only": "true"}, {"arbiter_only": 1}, {"votes": 0}, {"votes": "0"}]
+)
+def test_a_member_that_stands_aside_has_no_priority_in_every_spelling(aside: dict[str, Any]) -> None:
+    cluster = derive({"db-a": host("a", "192.0.2.1", mongodb_cluster_member=aside)}, ["db-a"], [], 27017, [])
+    assert (cluster["members"][0]["priority"], cluster["seed"]) == (0, None)

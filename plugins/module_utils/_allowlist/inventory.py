@@ -16,6 +16,7 @@ from typing import Any, Union
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import BITS, Interval, merge, parse, text
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import moments
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.names import name_of
 
 CLIENTS = "clients"
 RESERVED = ("members", "backup")  # they follow from the hosts of the inventory
@@ -24,8 +25,8 @@ Entry = Union[str, Mapping[str, Any]]
 
 
 def group_of(entry: Entry) -> str:
-    """The group that an entry names, or that of clients."""
-    return str(entry.get("group") or CLIENTS) if isinstance(entry, Mapping) else CLIENTS
+    """The group that an entry names, or that of clients. Raises ValueError."""
+    return name_of(entry.get("group", CLIENTS), f"the group of {entry!r}") if isinstance(entry, Mapping) else CLIENTS
 
 
 def groups(entries: Iterable[Entry], hosts: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
@@ -56,7 +57,7 @@ def networks(entries: Iterable[Entry], group: str, now: float | None = None) -> 
     for entry in entries:
         if group_of(entry) == group:
             fields = entry if isinstance(entry, Mapping) else {"source": entry}
-            if not fields.get("expires") or moments.parse(str(fields["expires"])).timestamp() > now:
+            if fields.get("expires") in (None, "") or moments.parse(str(fields["expires"])).timestamp() > now:
                 source = parse(str(fields["source"]))
                 admitted[source.version].append((source.first, source.last))
     return [

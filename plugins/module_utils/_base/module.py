@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The frame of every module: one funnel for errors, one way to finish.
+"""The frame of every module: one way to accept options, one funnel for errors, one way to finish.
 
 PRIVATE to the collection.
 """
@@ -16,12 +16,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.basic import AnsibleModule, _load_params
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Plan
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.text_options import misread
 
 Item = TypeVar("Item")
+
+
+def accept(argument_spec: Mapping[str, Any], **relations: Any) -> AnsibleModule:
+    """An AnsibleModule, which fails where something else was given for an option that is text: see ``text_options``."""
+    module = AnsibleModule(argument_spec, **relations)
+    with funnel(module):
+        # AnsibleModule has made text of everything by now; what it was given is read again.
+        for reason in misread(argument_spec, _load_params()):
+            raise StrongholdError(
+                platform.node(), "accept the options of the task", reason, "write it in quotes, or leave it out"
+            )
+    return module
 
 
 @contextmanager

@@ -13,6 +13,8 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.names import name_of
 
@@ -41,7 +43,7 @@ def derive(hostvars: HostVars, members: Sequence[str], backups: Sequence[str], p
     hosts = {name: _host(name, hostvars[name], "member") for name in members}
     hosts.update({name: _host(name, hostvars[name], "backup") for name in backups if name not in hosts})
     declared = {hosts[name]["zone"] for name in members if hosts[name]["zone"]}
-    preferred = [_zone("mongodb_cluster_zones", zone) for zone in zones]
+    preferred = [_named("mongodb_cluster_zones", "its zone", zone) for zone in zones]
     ranking = [zone for zone in preferred if zone in declared] + sorted(declared - set(preferred))
     priorities = {zone: len(ranking) - rank for rank, zone in enumerate(ranking)}
     shaped = [_member(hosts[name], hostvars[name], port, priorities) for name in members]
@@ -57,19 +59,19 @@ def derive(hostvars: HostVars, members: Sequence[str], backups: Sequence[str], p
 
 def _host(name: str, variables: Mapping[str, Any], kind: str) -> dict[str, Any]:
     return {
-        "name": str(variables.get("mongodb_cluster_host") or name),
+        "name": _named(name, "its mongodb_cluster_host", variables.get("mongodb_cluster_host", "")) or name,
         "address": _address(name, variables),
-        "zone": _zone(name, variables.get("mongodb_cluster_zone", "")),
+        "zone": _named(name, "its zone", variables.get("mongodb_cluster_zone", "")),
         "kind": kind,
     }
 
 
-def _zone(where: str, value: Any) -> str:
+def _named(where: str, title: str, value: Any) -> str:
     try:
-        return name_of(value, "its zone", empty=True)
+        return name_of(value, title, empty=True)
     except ValueError as error:
         reason, _, remedy = str(error).partition("; ")
-        raise StrongholdError(where, "know the zone", reason, remedy) from error
+        raise StrongholdError(where, "accept the declaration", reason, remedy) from error
 
 
 def _address(name: str, variables: Mapping[str, Any]) -> str:
@@ -95,10 +97,15 @@ def _member(host: Mapping[str, Any], variables: Mapping[str, Any], port: int, pr
     member: dict[str, Any] = {"host": f"{host['name']}:{port}" if bare else f"[{host['name']}]:{port}"}
     if host["zone"]:
         member["zone"] = host["zone"]
-    passive = overrides.get("arbiter_only") or overrides.get("hidden") or overrides.get("votes") == 0
+    passive = _is(overrides, "arbiter_only") or _is(overrides, "hidden") or str(overrides.get("votes")) == "0"
     member["priority"] = 0 if passive else priorities.get(host["zone"], 1)
     return {**member, **_PLAIN, **overrides}
 
 
+def _is(member: Mapping[str, Any], name: str) -> bool:
+    """In whatever spelling the module takes."""
+    return bool(boolean(member.get(name, False), strict=False))
+
+
 def _can_lead(member: Mapping[str, Any]) -> bool:
-    return float(member["priority"]) > 0 and not member.get("arbiter_only")
+    return float(member["priority"]) > 0 and not _is(member, "arbiter_only")

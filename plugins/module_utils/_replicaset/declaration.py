@@ -15,6 +15,8 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.names import name_of
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.text_options import misread
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import parse_address
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.config import PENDING_TAG, Wanted
 
@@ -67,6 +69,8 @@ def _parse_member(entry: Any) -> Wanted:
         raise ValueError(  # noqa: TRY004 - a user's mistake like the others
             f"'{entry}' is neither a string nor a dictionary"
         )
+    for reason in misread(MEMBER_SPEC, entry):
+        raise ValueError(f"member '{entry.get('host', entry)}': {reason}")
     checked = ArgumentSpecValidator(MEMBER_SPEC).validate(dict(entry))
     if checked.error_messages:
         raise ValueError(f"member '{entry.get('host', entry)}': {'; '.join(checked.error_messages)}")
@@ -80,7 +84,10 @@ def _parse_member(entry: Any) -> Wanted:
 
 
 def _tags(values: Mapping[str, Any]) -> dict[str, str]:
-    tags = {str(name): str(value) for name, value in values["tags"].items()}
+    tags = {
+        name_of(name, "the name of a tag"): name_of(value, f"the tag {name}", empty=True)
+        for name, value in values["tags"].items()
+    }
     if "zone" in tags and "zone" in values and tags["zone"] != values["zone"]:
         raise ValueError(f"member '{values['host']}': zone is '{values['zone']}' but its tag zone is '{tags['zone']}'")
     if PENDING_TAG in tags:
@@ -94,10 +101,11 @@ def parse_modes(modes: Mapping[str, Any]) -> dict[str, dict[str, int]]:
     for name, tags in modes.items():
         if not isinstance(tags, Mapping):
             raise ValueError(f"the mode '{name}' of getLastErrorModes is not a dictionary of tags and counts")  # noqa: TRY004
-        try:
-            parsed[str(name)] = {str(tag): int(count) for tag, count in tags.items()}
-        except (TypeError, ValueError):
-            raise ValueError(f"the mode '{name}' of getLastErrorModes has a count that is no whole number") from None
+        if not all(str(count).isdecimal() for count in tags.values()):
+            raise ValueError(f"the mode '{name}' of getLastErrorModes has a count that is no whole number")
+        parsed[name_of(name, "a mode of getLastErrorModes")] = {
+            name_of(tag, f"a tag of the mode {name}"): int(count) for tag, count in tags.items()
+        }
     return parsed
 
 
