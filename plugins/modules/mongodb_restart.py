@@ -174,11 +174,13 @@ reasons:
 """
 
 import platform
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import locks
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import accept, finish, funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Plan
@@ -218,6 +220,14 @@ def mode_step(login: Login, params: dict[str, Any]) -> ModeStep | None:
     return ModeStep(login, Path(present), Path(started)) if present else None
 
 
+def alone(module: AnsibleModule, service: str) -> AbstractContextManager[None]:
+    """What another run does to the server ends first, and is seen."""
+    if module.check_mode:
+        return nullcontext()
+    patience = module.params["timeout"] + locks.MODULE_TIMEOUT
+    return locks.held(locks.restart(service), platform.node(), f"restart {service}", patience)
+
+
 def main() -> None:
     module = accept(
         argument_spec={
@@ -245,10 +255,11 @@ def manage(module: AnsibleModule) -> None:
     login = Login.from_params(module.params)
     timeout, record, log = (module.params[name] for name in ("timeout", "started_with", "log_path"))
     rotates, others = _parsed(module.params)
-    with ReplicaSet(login, others, timeout) as replica_set:
+    service = module.params["service"]
+    with alone(module, service), ReplicaSet(login, others, timeout) as replica_set:
         restart = Restart(
             login,
-            Systemd(module.params["service"], timeout, ServerLog(Path(log)).complaint if log else None),
+            Systemd(service, timeout, ServerLog(Path(log)).complaint if log else None),
             Path(record) if record else None,
             force=module.params["force"],
             timeout=timeout,

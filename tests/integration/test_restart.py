@@ -12,6 +12,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,15 @@ def test_nothing_changed_is_nothing_done(members: list[Unit]) -> None:
         assert (result["changed"], result["restart_needed"], result["reasons"], result["role"]) == (False, False, [], role)
         name = unit.folder.name
         assert calls(unit)[len(before) :] == [f"is-active --quiet {name}", f"show --property=MainPID --value {name}"]
+
+
+def test_of_two_runs_at_once_one_restarts_and_the_other_sees_that_it_was_done(members: list[Unit]) -> None:
+    member, before = members[0], len(calls(members[0]))
+    edit(member)
+    with ThreadPoolExecutor() as pool:
+        results = list(pool.map(lambda _: member.restart_module(), range(2)))
+    assert sorted((result["changed"], result["restart_needed"]) for result in results) == [(False, False), (True, True)]
+    assert calls(member)[before:].count(f"restart {member.folder.name}") == 1
 
 
 def test_a_whole_roll_without_a_failed_write(members: list[Unit]) -> None:

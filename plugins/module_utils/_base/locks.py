@@ -12,15 +12,15 @@ What a lock guards, and who takes it:
 ``backup``          A base backup of this host's server.
 ``oplog``           The archive of the oplog; the archiver holds it as long as it runs.
 ``restore``         Data that are put back.
-``restart``         A restart of the server.
+``restart-UNIT``    A restart of the server that is the unit UNIT: ``mongodb_restart``.
 ``private-server``  A mongod for one run alone: ``mongodb_bootstrap``.
 ``files``           One write of one file: configuration, program, units, metrics, the record of the server's start.
 ==================  =======================================================================================================
 
 Two runs with the same name exclude each other, those with different names do not. What must not happen beside something else
-takes both locks: a restore takes ``backup``, ``oplog``, ``restore`` and ``restart``; a base backup takes ``backup`` and, where it
-needs the server to stay up, ``restart``. Whoever takes several takes them in the order of the table, so that no two wait for
-each other; ``files`` comes last and is given back at once.
+takes both locks: a restore takes ``backup``, ``oplog``, ``restore`` and ``restart-UNIT``; a base backup takes ``backup`` and,
+where it needs the server to stay up, ``restart-UNIT``. Whoever takes several takes them in the order of the table, so that no two
+wait for each other; ``files`` comes last and is given back at once.
 
 The folder is for root alone: on a file that others can open they could hold the lock.
 
@@ -49,7 +49,6 @@ CERTIFICATES = "certificates"
 BACKUP = "backup"
 OPLOG = "oplog"
 RESTORE = "restore"
-RESTART = "restart"
 PRIVATE_SERVER = "private-server"
 FILES = "files"
 TIMEOUT = 15.0  # seconds; less than systemd gives a run of a timer
@@ -64,6 +63,11 @@ def folder() -> Path:
     if os.geteuid() == 0:
         return _ROOTS
     return Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir(), f"stronghold-{os.geteuid()}", "locks")
+
+
+def restart(unit: str) -> str:
+    """The name of the lock for restarts of a server, of which a host may have several."""
+    return f"restart-{unit.replace('/', '-')}"
 
 
 def path(name: str) -> Path:

@@ -10,6 +10,7 @@ What is declared here stays declared in what follows.
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pymongo.write_concern import WriteConcern
@@ -35,11 +36,15 @@ def limits(fleet: Fleet) -> dict[str, int]:
     return found
 
 
-def test_no_write_fails_while_the_change_rolls(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_write_fails_while_the_change_rolls_though_two_run_it_at_once(
+    fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert load.settle(fleet)[LEADS] == "secondary"
     inventory.declare(fleet, **CHANGE)
-    with load.write_load(fleet, "vault-c") as account:
-        playbook.converge(fleet)
+    with load.write_load(fleet, "vault-c") as account, ThreadPoolExecutor() as pool:
+        runs = [pool.submit(playbook.converge, fleet) for _ in range(2)]
+    for run in runs:
+        run.result()
     assert limits(fleet) == {"db-a": 5000, "db-b": 5000, "db-c": 5000}
     assert account.errors == []
     assert len(account.acknowledged) > 100
