@@ -265,3 +265,27 @@ def test_only_members_that_stay_are_asked_for_their_kind() -> None:
     arbiter = {"host": "db-c", "arbiter_only": True}
     assert rules.kind_change(shape("db-a", "db-b"), shape("db-a", "db-b", arbiter)) is None
     assert rules.kind_change(shape("db-a", "db-b", arbiter), shape("db-a", "db-b")) is None
+
+
+def full() -> list[dict[str, Any]]:
+    """Fifty members, of which the first can lead, the second votes, and the rest does neither."""
+    voters: list[dict[str, Any]] = [{"host": "db-a"}, {"host": "db-b", "priority": 0}]
+    return [*voters, *({"host": f"x{number}", "votes": 0} for number in range(48))]
+
+
+@pytest.mark.parametrize(
+    ("after", "refused"),
+    [
+        ([{"host": "db-z"}, *full()[1:]], True),
+        ([{"host": "db-z"}, {"host": "db-b", "priority": 1}, *full()[2:]], False),
+        ([{"host": "db-z"}, *full()[1:-1]], False),
+        ([{"host": "db-a", "priority": 0}, *full()[1:-1], {"host": "db-z"}], False),
+        ([full()[0], {"host": "db-z"}, *full()[2:]], False),
+        (full(), False),
+    ],
+)
+def test_in_a_full_set_somebody_who_stays_can_take_over(after: list[dict[str, Any]], refused: bool) -> None:
+    current = shape(*full())
+    refusal = rules.room(current, declared("rs", current, parse_members(after), {}))
+    assert ("nobody who stays could take over from db-a:27017" in refusal.reason if refusal else False) == refused
+    assert rules.room(shape(*full()[:-1]), shape(*after)) is None

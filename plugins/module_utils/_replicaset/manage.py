@@ -114,6 +114,7 @@ class Management:
             yield from rules.shape(self._target, zones, self._declaration.allow)
         if current is not None:
             yield rules.kind_change(current, self._target)
+            yield rules.room(current, self._target)
         if self._declaration.write_concern is not None:
             yield rules.default_write_concern(self._target, self._declaration.write_concern)
 

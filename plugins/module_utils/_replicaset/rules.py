@@ -112,6 +112,20 @@ def fatal_zones(config: Config, zones: Mapping[str, str]) -> list[str]:
     return sorted(zone for zone, count in held.items() if zone and (total - count) * 2 <= total)
 
 
+def room(current: Config, target: Config) -> Refusal | None:
+    """In a full set a newcomer has no seat until somebody leaves, and the only member that can lead never leaves first."""
+    present, wanted = current.by_id(), target.by_id()
+    leaving = [member for key, member in present.items() if key not in wanted]
+    if len(present) < MOST_MEMBERS or len(leaving) != 1 or not leaving[0].electable:
+        return None
+    if any(wanted[key].electable for key in present.keys() & wanted.keys()):
+        return None
+    return Refusal(
+        f"the set has {MOST_MEMBERS} members, the most there can be, and nobody who stays could take over from {leaving[0].host}",
+        "first remove a member without a vote, or give one that stays a vote and a priority",
+    )
+
+
 def loopback(target: Config) -> Refusal | None:
     local = [member.host for member in target.members if parse_address(member.host).is_loopback]
     if len(local) in (0, len(target.members)):
