@@ -6,20 +6,14 @@
 
 from __future__ import annotations
 
-from scenario import hosts, playbook
+from scenario import first_run
 
-from lab import access
 from lab.fleet import Fleet
 
 
 def test_check_mode_on_bare_hosts_changes_none(fleet: Fleet) -> None:
-    names = [host.name for host in access.members(fleet)]
-    with hosts.untouched(fleet, *names):
-        run = playbook.converge(fleet, "--check", "--diff")
-    assert all(run.changed[name] > 0 for name in names)
+    first_run.predict(fleet)
 
 
 def test_it_converges_and_then_there_is_nothing_to_do(fleet: Fleet) -> None:
-    playbook.converge(fleet)
-    access.issue_operator(fleet)
-    assert sum(playbook.converge(fleet).changed.values()) == 0
+    first_run.converge(fleet)

@@ -6,13 +6,10 @@
 
 from __future__ import annotations
 
-from scenario import hosts, playbook
+from scenario import first_run
 
 from lab.fleet import Fleet
 
 
 def test_check_mode_on_bare_hosts_changes_none(fleet: Fleet) -> None:
-    names = [host.name for host in fleet.hosts]
-    with hosts.untouched(fleet, *names):
-        run = playbook.converge(fleet, "--check", "--diff")
-    assert all(run.changed[name] > 0 for name in names)
+    first_run.predict(fleet)
