@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from lab import access
 from lab.fleet import Fleet
-
 from scenario import hosts, playbook
 
 
