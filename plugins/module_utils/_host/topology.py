@@ -70,7 +70,7 @@ def _named(where: str, title: str, value: Any) -> str:
     try:
         return name_of(value, title, empty=True)
     except ValueError as error:
-        reason, _, remedy = str(error).partition("; ")
+        reason, _separator, remedy = str(error).partition("; ")
         raise StrongholdError(where, "accept the declaration", reason, remedy) from error
 
 
