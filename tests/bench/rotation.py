@@ -23,6 +23,7 @@ from lab.shell import LabError, progress
 
 NAME = "bench-rotation"
 WRITER = "app-a"
+PAUSE = 0.005
 REPLACE = "stronghold.mongodb.replace_authority"
 HOSTS = {
     "db-a": {"zone": "a"},
@@ -75,7 +76,7 @@ def rotate(made: Fleet, name: str, *words: str) -> None:
 def phase(made: Fleet, title: str, action: Callable[[], object]) -> gaps.Phase:
     """What the writer sees from the start of ``action`` to its end."""
     progress(title)
-    with load.write_load(made, WRITER) as account:
+    with load.write_load(made, WRITER, PAUSE) as account:
         action()
     (made.home / "operator-ca.pem").unlink(missing_ok=True)
     access.issue_operator(made)

@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A client that writes without pause; runs on a host of the fleet.
+"""A client that writes; runs on a host of the fleet.
 
-    write_load.py URI SECONDS OUTPUT
+    write_load.py URI PAUSE OUTPUT
 
-Inserts numbered documents with ``w: majority``, one after the other, until SECONDS passed or OUTPUT.stop exists, and writes
-what happened to OUTPUT as JSON: acknowledged (numbers), errors (texts), longest_gap (seconds between two acknowledgements),
+Inserts numbered documents with ``w: majority``, one after the other with PAUSE seconds between them, until OUTPUT.stop exists or
+ten minutes have passed, and writes what happened to OUTPUT as JSON: acknowledged (numbers), errors (texts), longest_gap (seconds between two acknowledgements),
 begin (seconds since the epoch), moments (of the acknowledgements, in seconds since then).
 """
 
@@ -21,11 +21,11 @@ from pathlib import Path
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-PAUSE = 0.005
+LIMIT = 600
 
 
 def main() -> None:
-    uri, seconds, output = sys.argv[1], float(sys.argv[2]), Path(sys.argv[3])
+    uri, pause, output = sys.argv[1], float(sys.argv[2]), Path(sys.argv[3])
     stop = Path(f"{output}.stop")
     client: MongoClient[dict[str, int]] = MongoClient(uri, w="majority", serverSelectionTimeoutMS=30000)
     collection = client.load.writes
@@ -37,7 +37,7 @@ def main() -> None:
     moments: list[float] = []
     began = time.time()
     last = begin = time.monotonic()
-    while time.monotonic() - begin < seconds and not stop.exists():
+    while time.monotonic() - begin < LIMIT and not stop.exists():
         number += 1
         try:
             collection.insert_one({"_id": number})
@@ -51,7 +51,7 @@ def main() -> None:
             last = now
         if number == 1:
             Path(f"{output}.started").touch()
-        time.sleep(PAUSE)
+        time.sleep(pause)
     told = {"acknowledged": acknowledged, "errors": errors, "longest_gap": longest, "begin": began, "moments": moments}
     output.write_text(json.dumps(told))
 
