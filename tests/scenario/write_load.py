@@ -7,8 +7,8 @@
     write_load.py URI PAUSE OUTPUT
 
 Inserts numbered documents with ``w: majority``, one after the other with PAUSE seconds between them, until OUTPUT.stop exists or
-ten minutes have passed, and writes what happened to OUTPUT as JSON: acknowledged (numbers), errors (texts), longest_gap (seconds between two acknowledgements),
-begin (seconds since the epoch), moments (of the acknowledgements, in seconds since then).
+ten minutes have passed, and writes what happened to OUTPUT as JSON: acknowledged (numbers), errors (texts), longest_gap (seconds
+between two acknowledgements), begin (seconds since the epoch), moments (of the acknowledgements, in seconds since then).
 """
 
 from __future__ import annotations

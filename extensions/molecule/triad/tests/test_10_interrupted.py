@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The playbook is killed at tasks of the first converge, one after the other, and finishes when it is run again; no secret leaks on the way.
+"""The playbook is killed at task after task of the first converge and finishes when it is run again; no secret leaks on the way.
 
 It finishes as somebody who is not root and without pipelining, when secrets pass through files of that login.
 """
