@@ -107,7 +107,8 @@ members:
       description: Its tag C(zone), empty where it has none.
       type: str
 zones:
-  description: For each zone its number of votes, and whether its loss now would leave a majority.
+  description:
+    - For each zone its number of votes, and whether its loss now would leave a majority. A zone of which nothing is left is lost already.
   returned: success
   type: dict
   sample: {"a": {"votes": 1, "can_be_lost": true}}
@@ -130,8 +131,8 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors im
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import accept, funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import require_pymongo
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login, login_argument_spec
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.discovery import foreign
-from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.overview import NOT_INITIATED, overview
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.discovery import ask_all, foreign
+from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.overview import NOT_INITIATED, behind, overview
 from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.server import ReplicaSet
 
 
@@ -145,7 +146,8 @@ def main() -> None:
         if other:
             raise StrongholdError(login.where, f"read replica set {login.replica_set}", other.reason, other.remedy)
         snapshot = replica_set.snapshot()
-        module.exit_json(changed=False, **(overview(snapshot) if snapshot else NOT_INITIATED))
+        told = {key: peer.hello for key, peer in ask_all(login, behind(snapshot)).items()} if snapshot else {}
+        module.exit_json(changed=False, **(overview(snapshot, told) if snapshot else NOT_INITIATED))
 
 
 if __name__ == "__main__":

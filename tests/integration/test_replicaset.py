@@ -343,7 +343,7 @@ def test_the_info_twin_tells_what_is_asked_at_night(five: list[Mongod], three: l
     assert healthy["changed"] is False
     assert (healthy["initiated"], healthy["name"], healthy["majority"]) == (True, "rs", True)
     assert healthy["zones"] == {zone: {"votes": 1, "can_be_lost": True} for zone in "abc"}
-    assert all(member["lag_secs"] is not None and member["lag_secs"] < 30 for member in healthy["members"])
+    assert all(member["lag_secs"] is not None and member["lag_secs"] < 5 for member in healthy["members"])
     assert healthy["config_version"] == config_of(three[0])["version"]
     assert "belongs to the replica set rs" in info(three[0], replica_set="other")["msg"]
     gone = next(server for server in three if server.address != healthy["primary"])
@@ -354,7 +354,7 @@ def test_the_info_twin_tells_what_is_asked_at_night(five: list[Mongod], three: l
     hurt = info(there)
     missing = next(member for member in hurt["members"] if member["host"] == gone.address)
     assert hurt["majority"] is True
-    assert {zone["can_be_lost"] for name, zone in hurt["zones"].items() if name != missing["zone"]} == {False}
+    assert {zone["can_be_lost"] for zone in hurt["zones"].values()} == {False}
     assert missing["lag_secs"] is None
     assert missing["message"]
     since = time.strptime(missing["unreachable_since"], "%Y-%m-%dT%H:%M:%SZ")
