@@ -108,7 +108,8 @@ members:
       type: str
 zones:
   description:
-    - For each zone its number of votes, and whether its loss now would leave a majority. A zone of which nothing is left is lost already.
+    - For each zone its number of votes, and whether its loss now would leave a majority.
+    - A zone of which nothing is left is lost already.
   returned: success
   type: dict
   sample: {"a": {"votes": 1, "can_be_lost": true}}

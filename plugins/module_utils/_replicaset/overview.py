@@ -103,13 +103,15 @@ def _lags(snapshot: Snapshot, told: Mapping[str, Mapping[str, Any]]) -> dict[str
     """Seconds by key: of those that told of their last write by this, of the others by what the set knows of them."""
     states = _healthy(snapshot)
     leader = _reference(states)
+    if leader is None:
+        return {}
     written = {key: (told.get(key) or {}).get("lastWrite", {}).get("lastWriteDate") for key in states}
     lags = {}
-    for key in states if leader else ():
+    for key, state in states.items():
         if written[leader] and written[key]:
             late = written[leader] - written[key]
         else:
-            late = states[leader]["optimeDate"] - states[key]["optimeDate"]
+            late = states[leader]["optimeDate"] - state["optimeDate"]
         lags[key] = max(0, int(late.total_seconds()))
     return lags
 
