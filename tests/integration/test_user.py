@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from integration import ports
-from integration.harness import one_sentence, unchanged
+from integration.harness import one_sentence, run_module, unchanged
 from integration.sites import KINDS, ROOT, Site, declared, login, manage, served, some
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.bulk import plan_users
@@ -345,3 +345,16 @@ def test_credentials_that_are_not_shown_give_a_warning_and_keep_the_password(sit
     plan = manage(site, [User("hidden", password="y", roles=frozenset())])
     assert plan.applied == ["update user hidden@admin: roles"]
     assert plan.warnings == ["The server does not show the credentials of user hidden@admin, so its password was left as it is."]
+
+
+@on_plain_servers
+@pytest.mark.parametrize("module", ["mongodb_user", "mongodb_user_info", "mongodb_role", "mongodb_role_info"])
+def test_without_a_login_nobody_lacks_a_privilege(site: Site, module: str) -> None:
+    where = {"login_host": site.mongod.address, "tls": False}  # the port beside the name
+    options = {} if module.endswith("_info") else {"name": "x"}
+    refused = one_sentence(run_module(module, **where, **options))
+    assert "because nobody is logged in" in refused
+    assert "stronghold.mongodb.mongodb_bootstrap" in refused
+    pasted = run_module(module, **{**where, **options, "login_host": "mongodb://root:Canary@127.0.0.1"})
+    assert "login_host takes the name or the address of one server" in one_sentence(pasted)
+    assert "Canary" not in pasted["msg"]

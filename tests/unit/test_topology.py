@@ -105,3 +105,9 @@ def test_zones_may_be_numbers_in_any_spelling() -> None:
 def test_what_yaml_read_as_no_name_is_no_zone(zone: Any) -> None:
     with pytest.raises(StrongholdError, match=r"because its zone is .+ and not a name; write it in quotes"):
         derive({"db-a": host(zone, "192.0.2.1")}, ["db-a"], [], 27017, [])
+
+
+@pytest.mark.parametrize("name", ["db-a:27017", "mongodb://db-a", "db-a,db-b", "db a", "[::1]"])
+def test_the_name_of_a_host_is_a_name(name: str) -> None:
+    with pytest.raises(StrongholdError, match=r"x: could not know the name of the host because .*correct mongodb_cluster_host"):
+        derive({"x": {**host("a", "192.0.2.1"), "mongodb_cluster_host": name}}, ["x"], [], 27017, [])

@@ -207,7 +207,8 @@ class Accounts:
             kind, code = kind_of(error), code_of(error)
             of_connection = kind in (Kind.UNREACHABLE, Kind.INTERRUPTED) or code == Code.AUTHENTICATION_FAILED
             failure = ServerError if of_connection else Refused
-            told = failure.of(error, self.host, attempt, self._explain(error, database, command))
+            refusal = self._explain(error, database, command)
+            told = failure.of(error, self.host, attempt, refusal, authenticates=self.login.authenticates)
             not_primary = code == Code.NOT_WRITABLE_PRIMARY
             if kind is Kind.INTERRUPTED and not (not_primary and self._is_direct()):
                 raise Outrun(told, uncertain=not not_primary) from error

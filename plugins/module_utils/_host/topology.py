@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.names import name_of
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import server_address
 
 HostVars = Mapping[str, Mapping[str, Any]]
 
@@ -57,11 +58,22 @@ def derive(hostvars: HostVars, members: Sequence[str], backups: Sequence[str], p
 
 def _host(name: str, variables: Mapping[str, Any], kind: str) -> dict[str, Any]:
     return {
-        "name": str(variables.get("mongodb_cluster_host") or name),
+        "name": _name(name, str(variables.get("mongodb_cluster_host") or name)),
         "address": _address(name, variables),
         "zone": _zone(name, variables.get("mongodb_cluster_zone", "")),
         "kind": kind,
     }
+
+
+def _name(where: str, name: str) -> str:
+    try:
+        if server_address(name, None, ("it", "mongodb_cluster_port")).host == name:
+            return name
+        reason = f"'{name}' has more to it than a name or an address"
+    except ValueError as error:
+        reason = str(error)
+    remedy = "correct mongodb_cluster_host, or its name in the inventory, and give ports in mongodb_cluster_port"
+    raise StrongholdError(where, "know the name of the host", reason, remedy)
 
 
 def _zone(where: str, value: Any) -> str:
