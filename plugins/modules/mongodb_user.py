@@ -62,7 +62,8 @@ options:
         elements: str
   mechanisms: &mechanisms
     description:
-      - SCRAM mechanisms for which the server keeps a credential. Unset on creation means all that the server offers.
+      - SCRAM mechanisms for which the server keeps a credential. Unset on creation means all that the server offers. With a
+        new password unset means those of the user's that the server offers; the others are dropped.
       - To add one to an existing user, its present password is needed too.
     type: list
     elements: str

@@ -89,7 +89,13 @@ users:
       type: list
       elements: dict
     mechanisms:
-      description: How it can log in; C(external) for users with certificates.
+      description: That for which it has credentials; C(external) for users with certificates.
+      type: list
+      elements: str
+    usable_mechanisms:
+      description: >-
+        Those of RV(users[].mechanisms) that the server offers; without any, the user cannot log in. Null where the account in use
+        may not read them (action C(getParameter)).
       type: list
       elements: str
     grant:
@@ -135,7 +141,7 @@ def look(module: AnsibleModule) -> None:
         directory = Directory(client, login)
         users = directory.users()
         roles = directory.roles(databases_of(users))
-        module.exit_json(changed=False, users=user_entries(users, roles, directory.now(), wanted))
+        module.exit_json(changed=False, users=user_entries(users, roles, directory.now(), wanted, directory.offer()))
 
 
 if __name__ == "__main__":

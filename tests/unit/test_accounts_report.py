@@ -104,6 +104,18 @@ def test_each_question_of_an_auditor_has_its_answer() -> None:
     assert "Had by: nobody." in section(document, "### `useless@shop`")
 
 
+@pytest.mark.parametrize(
+    ("usable", "told"),
+    [
+        (None, "password (SCRAM-SHA-1), password (SCRAM-SHA-256)"),
+        (["SCRAM-SHA-256"], "password (SCRAM-SHA-1), which the servers do not offer, password (SCRAM-SHA-256)"),
+    ],
+)
+def test_what_the_servers_do_not_offer_is_told(usable: list[str] | None, told: str) -> None:
+    document = report([user("ann", mechanisms=["SCRAM-SHA-1", "SCRAM-SHA-256"], usable_mechanisms=usable)], [])
+    assert f"| {told} |" in section(document, "### `admin`")
+
+
 def test_a_role_that_makes_superusers_says_so() -> None:
     because = ["may give any role of the cluster to anybody (grantRole on admin)"]
     document = report([], [role("mighty", superuser=True, superuser_because=because, problem=None)])

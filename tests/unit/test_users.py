@@ -17,7 +17,7 @@ import pytest
 from bson import Int64
 from unit.test_scram import PLAIN
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decision import Step, decide
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decision import Offer, Step, decide
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import Terms
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restrictions import comparable
@@ -77,6 +77,57 @@ def test_empty_clears_that_and_nothing_else(user: User, expected: dict[str, Any]
 def test_a_new_password_keeps_the_mechanisms() -> None:
     account = replace(STORED, mechanisms=frozenset({SHA_256}))
     assert command(User(name="a", password="new"), account) == {"updateUser": "a", "pwd": "new", "mechanisms": [SHA_256]}
+
+
+OUR_OWN = Offer(frozenset({SHA_256, "MONGODB-X509"}))
+
+
+def offered(user: User, account: Account | None, offer: Offer | None) -> Step | None:
+    return decide(user, account, "db.example", NOW, offer).step
+
+
+@pytest.mark.parametrize("offer", [OUR_OWN, Offer(frozenset({SHA_256}), exact=False)])
+def test_a_new_password_keeps_those_of_the_mechanisms_that_the_server_offers(offer: Offer) -> None:
+    found = offered(User(name="a", password="new"), STORED, offer)
+    assert found is not None
+    assert found.command == {"updateUser": "a", "pwd": "new", "mechanisms": [SHA_256]}
+    assert found.summary == "update user a@admin: password, mechanisms"
+    assert found.before is not None
+    assert found.after is not None
+    assert (found.before["mechanisms"], found.after["mechanisms"]) == ([SHA_1, SHA_256], [SHA_256])
+    assert offered(User(name="a", password="x"), STORED, offer) is None  # which holds already
+
+
+@pytest.mark.parametrize(
+    ("offer", "told"),
+    [
+        (OUR_OWN, "it has credentials for SCRAM-SHA-1, and the server offers MONGODB-X509, SCRAM-SHA-256; name those"),
+        (Offer(frozenset(), exact=False), "it has credentials for SCRAM-SHA-1, and the server offers none of them; name those"),
+    ],
+)
+def test_who_has_none_that_the_server_offers_is_told_so(offer: Offer, told: str) -> None:
+    account = replace(STORED, mechanisms=frozenset({SHA_1}), credentials={SHA_1: PLAIN[SHA_1]})
+    with pytest.raises(ItemError, match=told):
+        offered(User(name="a", password="new"), account, offer)
+    mended = offered(User(name="a", password="new", mechanisms=frozenset({SHA_256})), account, offer)
+    assert mended is not None
+    assert mended.command == {"updateUser": "a", "pwd": "new", "mechanisms": [SHA_256]}
+
+
+@pytest.mark.parametrize("account", [None, STORED, replace(STORED, mechanisms=frozenset({SHA_256}))])
+def test_a_declared_mechanism_that_the_server_does_not_offer_is_refused(account: Account | None) -> None:
+    user = User(name="a", password="new", mechanisms=frozenset({SHA_1, SHA_256}))
+    with pytest.raises(ItemError, match="the server does not offer SCRAM-SHA-1; have the server offer it"):
+        offered(user, account, OUR_OWN)
+    assert offered(user, account, Offer(frozenset({SHA_256}), exact=False)) is not None  # nobody knows: the server decides
+    assert offered(SAME, STORED, OUR_OWN) is None  # nothing is to be done
+
+
+def test_nobody_gets_a_password_where_none_is_taken() -> None:
+    with pytest.raises(ItemError, match="lets nobody log in with a password; it offers MONGODB-X509 alone"):
+        offered(User(name="a", password="x"), None, Offer(frozenset({"MONGODB-X509"})))
+    external = User(name="CN=a", database="$external")
+    assert offered(external, None, Offer(frozenset({"MONGODB-X509"}))) is not None
 
 
 def test_on_create_leaves_another_password_alone() -> None:

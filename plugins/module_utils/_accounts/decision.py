@@ -54,15 +54,26 @@ class Decision:
     warning: str | None = None
 
 
-def decide(user: User, account: Account | None, host: str, now: datetime) -> Decision:
-    """Compare one user with its stored account (None: there is none). Raises ItemError for what cannot be done."""
+@dataclass(frozen=True)
+class Offer:
+    """Mechanisms by which a server lets accounts log in; unless ``exact``, those among them that one account has."""
+
+    mechanisms: frozenset[str]
+    exact: bool = True
+
+
+def decide(user: User, account: Account | None, host: str, now: datetime, offer: Offer | None = None) -> Decision:
+    """Compare one user with its stored account (None: there is none). Raises ItemError for what cannot be done.
+
+    ``offer`` is None where it is not known.
+    """
     if not user.present or user_expired(user, now):
         return Decision(_drop(user, account)) if account else Decision()
     if user.database == EXTERNAL and user.password is not None:
         reason = "accounts of $external have no password in MongoDB"
         raise ItemError(host, f"set up {user.title}", reason, "leave the password out")
     require_addresses(user.restrictions, host, f"set up {user.title}")
-    return _update(user, account, host, now) if account else Decision(_create(user, host, now))
+    return _update(user, account, host, now, offer) if account else Decision(_create(user, host, now, offer))
 
 
 def user_expired(user: User, now: datetime) -> bool:
@@ -77,12 +88,12 @@ def password_matches(user: User, account: Account) -> bool | None:
     return scram.matches(account.credentials, user.name, user.password)
 
 
-def _create(user: User, host: str, now: datetime) -> Step:
+def _create(user: User, host: str, now: datetime, offer: Offer | None) -> Step:
     command: dict[str, Any] = {"createUser": user.name, "roles": _role_documents(user.roles or frozenset())}
     if user.database != EXTERNAL:
         if user.password is None:
             raise ItemError(host, f"create {user.title}", "it does not exist and no password is given", "give its password")
-        _require_usable(user, user.mechanisms or {scram.SHA_256}, host)
+        _require_usable(user, _new_mechanisms(user, host, offer), host)
         command["pwd"] = user.password
     if user.mechanisms is not None:
         command["mechanisms"] = sorted(user.mechanisms)
@@ -102,7 +113,7 @@ def _drop(user: User, account: Account) -> Step:
     return Step(f"drop {user.title}{because}", _stored(account), None, command, ends_sessions=grant is not None)
 
 
-def _update(user: User, account: Account, host: str, now: datetime) -> Decision:
+def _update(user: User, account: Account, host: str, now: datetime, offer: Offer | None) -> Decision:
     changes: dict[str, Any] = {}
     names: list[str] = []
     warning = None
@@ -113,11 +124,14 @@ def _update(user: User, account: Account, host: str, now: datetime) -> Decision:
             warning = f"The server does not show the credentials of {user.title}, so its password was left as it is."
         elif not same_password:
             names.append("password")
-            mechanisms = user.mechanisms or account.mechanisms
+            mechanisms = _kept_mechanisms(user, account, host, offer)
+            if user.mechanisms is None and mechanisms != account.mechanisms:
+                names.append("mechanisms")
             _require_usable(user, mechanisms, host)
             # Without mechanisms, updateUser derives credentials for all that the server offers.
             changes.update(pwd=user.password, mechanisms=sorted(mechanisms))
     if user.mechanisms is not None and user.mechanisms != account.mechanisms:
+        _require_offered(user, host, offer)
         names.append("mechanisms")
         changes["mechanisms"] = sorted(user.mechanisms)
         if "pwd" not in changes and not user.mechanisms <= account.mechanisms:
@@ -141,8 +155,49 @@ def _update(user: User, account: Account, host: str, now: datetime) -> Decision:
         return Decision(warning=warning)
     before = _stored(account)
     after = {**_base(account), **_declared(user, "password" in names), **_shown_data(custom_data)}
+    after["mechanisms"] = changes.get("mechanisms", after["mechanisms"])
     step = Step(f"update {user.title}: {', '.join(names)}", before, after, {"updateUser": user.name, **changes})
     return Decision(step, warning)
+
+
+def _new_mechanisms(user: User, host: str, offer: Offer | None) -> frozenset[str]:
+    """Those for which a new account gets credentials. Raises ItemError where it could not log in."""
+    if user.mechanisms is not None:
+        _require_offered(user, host, offer)
+        return user.mechanisms
+    if offer is None or not offer.exact:
+        return frozenset({scram.SHA_256})
+    if not offer.mechanisms & set(scram.STRONGEST_FIRST):
+        reason = f"the server lets nobody log in with a password; it offers {_listed(offer.mechanisms)} alone"
+        raise ItemError(host, f"create {user.title}", reason, _OFFER_IT)
+    return offer.mechanisms
+
+
+def _kept_mechanisms(user: User, account: Account, host: str, offer: Offer | None) -> frozenset[str]:
+    """Those for which an account gets credentials with a new password. Raises ItemError where none is left."""
+    if user.mechanisms:
+        _require_offered(user, host, offer)
+        return user.mechanisms
+    kept = account.mechanisms & offer.mechanisms if offer else account.mechanisms
+    if not kept:
+        offered = f"offers {_listed(offer.mechanisms)}" if offer and offer.exact else "offers none of them"
+        reason = f"it has credentials for {_listed(account.mechanisms)}, and the server {offered}"
+        raise ItemError(host, f"set the password of {user.title}", reason, "name those that it is to have in mechanisms")
+    return kept
+
+
+_OFFER_IT = "have the server offer it (setParameter.authenticationMechanisms), or choose among those that it offers"
+
+
+def _require_offered(user: User, host: str, offer: Offer | None) -> None:
+    missing = (user.mechanisms or frozenset()) - offer.mechanisms if offer and offer.exact else None
+    if missing:
+        reason = f"the server does not offer {_listed(missing)}"
+        raise ItemError(host, f"give {user.title} its mechanisms", reason, _OFFER_IT)
+
+
+def _listed(mechanisms: frozenset[str]) -> str:
+    return ", ".join(sorted(mechanisms))
 
 
 def _require_usable(user: User, mechanisms: frozenset[str] | set[str], host: str) -> None:

@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts import privileges as sets
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decision import Offer
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.directory import PROBLEM, Document
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import grant_of, is_expired, is_internal, public
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
@@ -23,6 +24,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.plain
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.powers import Holder, superusers
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restrictions import Restriction, comparable, flat
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.roles import title_of
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.scram import STRONGEST_FIRST
 
 
 def wanted_argument_spec() -> dict[str, dict[str, Any]]:
@@ -47,10 +49,15 @@ class Wanted:
         return (not self.databases or key.database in self.databases) and (not self.names or key.name in self.names)
 
 
-def user_entries(users: Sequence[Document], roles: Sequence[Document], now: datetime, wanted: Wanted) -> list[dict[str, Any]]:
-    """An entry for each wanted user. All users and roles are given, as who commands a superuser is one."""
+def user_entries(
+    users: Sequence[Document], roles: Sequence[Document], now: datetime, wanted: Wanted, offer: Offer | None = None
+) -> list[dict[str, Any]]:
+    """An entry for each wanted user. All users and roles are given, as who commands a superuser is one.
+
+    ``offer`` is what the server offers, None where that is not known.
+    """
     almighty, _roles = superusers([_holder(user, "user") for user in users], [_holder(role, "role") for role in roles])
-    return [_user_entry(user, almighty.get(Key.of(user, "user"), []), now) for user in _chosen(users, "user", wanted)]
+    return [_user_entry(user, almighty.get(Key.of(user, "user"), []), now, offer) for user in _chosen(users, "user", wanted)]
 
 
 def role_entries(users: Sequence[Document], roles: Sequence[Document], wanted: Wanted) -> list[dict[str, Any]]:
@@ -63,7 +70,7 @@ def role_entries(users: Sequence[Document], roles: Sequence[Document], wanted: W
     ]
 
 
-def _user_entry(user: Document, because: list[str], now: datetime) -> dict[str, Any]:
+def _user_entry(user: Document, because: list[str], now: datetime, offer: Offer | None) -> dict[str, Any]:
     own, custom_data = flat(user.get("authenticationRestrictions")), user.get("customData") or {}
     grant = grant_of(custom_data)
     return {
@@ -71,6 +78,7 @@ def _user_entry(user: Document, because: list[str], now: datetime) -> dict[str, 
         "database": user["db"],
         **_common(user, because, [own, *(user.get("inheritedAuthenticationRestrictions") or ())]),
         "mechanisms": sorted(user.get("mechanisms") or ()),
+        "usable_mechanisms": offer and _usable(user.get("mechanisms") or (), offer.mechanisms),
         "authentication_restrictions": comparable(own),
         "grant": grant
         and {
@@ -83,6 +91,12 @@ def _user_entry(user: Document, because: list[str], now: datetime) -> dict[str, 
         "internal": is_internal(custom_data),
         "custom_data": plain(public(custom_data)),
     }
+
+
+def _usable(stored: Iterable[str], offered: frozenset[str]) -> list[str]:
+    """Those of an account's mechanisms by which the server lets it log in; "external" stands for all that are not SCRAM."""
+    known = offered | ({"external"} if offered - set(STRONGEST_FIRST) else set())
+    return sorted(known.intersection(stored))
 
 
 def _role_entry(role: Document, because: list[str], held_by: list[str]) -> dict[str, Any]:

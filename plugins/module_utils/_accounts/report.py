@@ -153,9 +153,13 @@ def _sources(user: Entry) -> str:
 
 
 def _means(user: Entry) -> str:
-    return (
-        text(", ".join("certificate" if each == "external" else f"password ({each})" for each in user["mechanisms"])) or "nothing"
-    )
+    usable = user.get("usable_mechanisms")
+    return text(", ".join(_means_of(each, usable is None or each in usable) for each in user["mechanisms"])) or "nothing"
+
+
+def _means_of(mechanism: str, usable: bool) -> str:
+    told = "certificate" if mechanism == "external" else f"password ({mechanism})"
+    return told if usable else f"{told}, which the servers do not offer"
 
 
 def _until(user: Entry) -> str:

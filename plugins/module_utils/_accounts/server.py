@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.authority import Need, lacking, needs
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decision import Offer
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.sessions import kill_sessions
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account
@@ -137,6 +138,20 @@ class Accounts:
         """All users of a database as usersInfo shows them, without restrictions and credentials. Raises as ``read`` does."""
         users: list[dict[str, Any]] = self.ask(database, {"usersInfo": 1}, f"list the users of {database}")["users"]
         return users
+
+    def offer(self) -> Offer | None:
+        """All that the server offers; None where the account in use may not know. Raises StrongholdError for the connection."""
+        try:
+            answer = self.ask("admin", {"getParameter": 1, "authenticationMechanisms": 1}, "read how accounts may log in")
+        except ItemError:
+            return None
+        return Offer(frozenset(answer["authenticationMechanisms"]))
+
+    def offer_to(self, key: Key) -> Offer:
+        """What it offers of that for which an account has credentials, which anybody may know (``hello`` in the handshake)."""
+        question = {"hello": 1, "saslSupportedMechs": f"{key.database}.{key.name}"}
+        answer = self.ask("admin", question, f"read how {key} may log in")
+        return Offer(frozenset(answer.get("saslSupportedMechs") or ()), exact=False)
 
     def end_sessions(self, key: Key) -> None:
         """End what a dropped account still does; where that fails there is a warning, as the account itself is gone."""

@@ -172,6 +172,10 @@ _BY_CODE: Mapping[int, Refusal] = {
         "the server refused the user name, the password or the client's address",
         "check login_user, login_password, login_database and the account's authenticationRestrictions",
     ),
+    Code.MECHANISM_UNAVAILABLE: Refusal(
+        "the server offers neither auth_mechanism nor, without one, any for which the account has credentials ({detail})",
+        "set auth_mechanism to one that both know, or have another account set this one's mechanisms and password anew",
+    ),
     Code.ROLE_NOT_FOUND: Refusal("a role does not exist ({detail})", "create the role first, or correct its name and database"),
     Code.NOT_YET_INITIALIZED: Refusal(
         "the replica set is not initiated yet", "initiate it with stronghold.mongodb.mongodb_replicaset"
