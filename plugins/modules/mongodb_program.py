@@ -35,6 +35,8 @@ options:
             members. On its
             own member it also ends operations of accounts that do not exist any more, whoever dropped them. What it did is one
             line of output for each account.
+          - Each host remembers the ends that it saw, in C(/var/lib/stronghold/expiry), for root alone. One that was moved back or
+            taken away while the account could have done that itself does not count, which is a line of output, too.
           - Its account needs the actions C(viewUser) and C(dropUser) on every database, and on the cluster C(viewUser),
             C(killAnySession), C(inprog), C(killop) and C(replSetGetConfig).
           - V(allowlist) keeps the rules of M(stronghold.mongodb.mongodb_allowlist) as they were declared. It puts back what
@@ -56,12 +58,14 @@ options:
         default: present
       settings:
         description:
-          - What the command V(certificates) looks at. It is kept in a file for root alone, and has no place for secrets.
+          - Of V(expiry) C(protected), the names of accounts, such as V(admin@admin), that it never removes, whatever is
+            written into them.
+          - Of V(certificates) what it looks at. It is kept in a file for root alone, and has no place for secrets.
           - The options C(ca_file), C(crl_file), C(certificates), C(servers), C(renew_before) and C(timeout) of
             M(stronghold.mongodb.mongodb_tls_info). Each server needs the C(path) of one of the certificates.
           - C(metrics_file), where wanted, is a file that receives metrics for the textfile collector of Prometheus' node
             exporter. Its directory must exist.
-          - The other commands have no settings.
+          - V(allowlist) has no settings.
         type: dict
         default: {}
       login:
@@ -241,6 +245,8 @@ EXAMPLES = r"""
         login:
           login_user: stronghold_expiry
           login_password: "{{ expiry_password }}"
+        settings:
+          protected: [admin@admin, stronghold_expiry@admin]
         service:
           description: Removal of expired MongoDB accounts
           after: [mongod.service]

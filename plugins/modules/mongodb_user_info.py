@@ -104,8 +104,15 @@ users:
         whether that time has come. Times are in ISO 8601, in UTC.
       type: dict
     internal:
-      description: Whether it is an account of the collection itself.
+      description: Whether it is an account of the collection itself, by its name and roles.
       type: bool
+    findings:
+      description: >-
+        What is wrong with it, one clause each: it says that it is an account of the collection and is none, it could lift its own
+        end, or its end is no date.
+      type: list
+      elements: str
+      sample: ["says that it is an account of this collection, and is none"]
     custom_data:
       description: What is kept with the user, without what the collection keeps there.
       type: dict

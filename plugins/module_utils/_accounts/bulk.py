@@ -21,9 +21,12 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decis
     Offer,
     Step,
     decide,
+    require_end_holds,
+    roles_to_limit,
     user_expired,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.powers import lifts_end
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.purge import Purge, undeclared
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import Accounts, Outrun, tries
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, User
@@ -48,7 +51,12 @@ class Target:
         offer = self.offer
         if offer is None and account and self.user.password is not None:
             offer = self.accounts.offer_to(self.user.key)
-        return decide(self.user, account, self.accounts.host, self.now, offer)
+        decision = decide(self.user, account, self.accounts.host, self.now, offer)
+        roles = frozenset() if user_expired(self.user, self.now) else roles_to_limit(self.user, account)
+        if roles:
+            reasons = lifts_end(self.accounts.privileges(roles), self.user.database)
+            require_end_holds(self.user, reasons, self.accounts.host)
+        return decision
 
     def read(self) -> Account | None:
         return self.accounts.read([self.user.key]).get(self.user.key)

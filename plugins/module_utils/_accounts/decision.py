@@ -9,25 +9,23 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts import scram
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import (
-    INTERNAL,
     RESERVED,
     grant_of,
     is_expired,
-    is_internal,
     public,
     with_terms,
 )
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import EXTERNAL, Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.plain import plain
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restrictions import comparable, require_addresses
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import EXTERNAL, Account, User
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, User
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import MASK
 
@@ -74,6 +72,28 @@ def decide(user: User, account: Account | None, host: str, now: datetime, offer:
         raise ItemError(host, f"set up {user.title}", reason, "leave the password out")
     require_addresses(user.restrictions, host, f"set up {user.title}")
     return _update(user, account, host, now, offer) if account else Decision(_create(user, host, now, offer))
+
+
+def roles_to_limit(user: User, account: Account | None) -> frozenset[Key]:
+    """The roles with which the account will be, where what is declared concerns an end: none of them may lift it."""
+    limited = account is not None and grant_of(account.custom_data) is not None
+    if not user.present or not (user.terms or (limited and (user.unlimited or user.roles is not None))):
+        return frozenset()
+    return (account.roles if account else frozenset()) if user.roles is None else user.roles
+
+
+def require_end_holds(user: User, reasons: Sequence[str], host: str) -> None:
+    """Raises ItemError for an account with an end that could lift it, for ``reasons`` of ``powers.lifts_end``.
+
+    Its end cannot be taken away either: the hosts could not tell that from the account's own doing, and would keep to it.
+    """
+    if not reasons:
+        return
+    reason = f"an account with an end must not be able to lift it, and it {' and '.join(reasons)}"
+    if user.unlimited:
+        reason = f"the hosts keep to the end of an account that could lift it, and it {' and '.join(reasons)}"
+    remedy = "drop it and make it anew without an end" if user.unlimited else "take that from its roles, or leave valid_until out"
+    raise ItemError(host, f"set up {user.title}", reason, remedy)
 
 
 def user_expired(user: User, now: datetime) -> bool:
@@ -245,9 +265,6 @@ def _custom_data(user: User, stored: Mapping[str, Any], now: datetime) -> dict[s
     reserved = stored.get(RESERVED)
     if user.terms or user.unlimited:
         reserved = with_terms(stored, user.terms, now)
-    if user.internal is not None and user.internal != is_internal(stored):
-        reserved = {key: value for key, value in (reserved or {}).items() if key != INTERNAL}
-        reserved.update({INTERNAL: True} if user.internal else {})
     kept = public(stored) if user.custom_data is None else dict(user.custom_data)
     return {**kept, **({RESERVED: reserved} if reserved else {})}
 
@@ -257,7 +274,6 @@ def _changed_data(custom_data: Mapping[str, Any], stored: Mapping[str, Any]) -> 
     differences = {
         "custom_data": public(custom_data) != public(stored),
         "valid_until": grant_of(custom_data) != grant_of(stored),
-        "internal": is_internal(custom_data) != is_internal(stored),
     }
     return [name for name, differs in differences.items() if differs]
 
@@ -268,8 +284,6 @@ def _shown_data(custom_data: Mapping[str, Any]) -> dict[str, Any]:
     grant = grant_of(custom_data)
     if grant:
         shown["grant"] = _shown(vars(grant))
-    if is_internal(custom_data):
-        shown["internal"] = True
     return shown
 
 

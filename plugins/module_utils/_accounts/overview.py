@@ -18,10 +18,17 @@ from typing import Any
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts import privileges as sets
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decision import Offer
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.directory import PROBLEM, Document
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import grant_of, is_expired, is_internal, public
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import (
+    grant_of,
+    is_expired,
+    is_marked,
+    is_unreadable,
+    public,
+)
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.own import is_own
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.plain import plain
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.powers import Holder, superusers
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.powers import Holder, lifts_end, superusers
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restrictions import Restriction, comparable, flat
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.roles import title_of
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.scram import STRONGEST_FIRST
@@ -88,9 +95,27 @@ def _user_entry(user: Document, because: list[str], now: datetime, offer: Offer 
             "granted_at": plain(grant.granted_at),
             "expired": is_expired(grant, now),
         },
-        "internal": is_internal(custom_data),
+        "internal": _is_own(user),
+        "findings": _findings(user),
         "custom_data": plain(public(custom_data)),
     }
+
+
+def _is_own(user: Document) -> bool:
+    return is_own(Key.of(user, "user"), [Key.of(role, "role") for role in user["roles"]])
+
+
+def _findings(user: Document) -> list[str]:
+    """What an account says of itself and should not, or what its end is worth. Clauses about it."""
+    custom_data, found = user.get("customData") or {}, []
+    if is_marked(custom_data) and not _is_own(user):
+        found.append("says that it is an account of this collection, and is none")
+    if is_unreadable(custom_data):
+        found.append("has an end that is no date, so that it never comes")
+    if grant_of(custom_data):
+        reasons = lifts_end(_effective(user), user["db"])
+        found += [f"could lift its own end, or outlive it as another: it {' and '.join(reasons)}"] if reasons else []
+    return found
 
 
 def _usable(stored: Iterable[str], offered: frozenset[str]) -> list[str]:

@@ -9,7 +9,7 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.authority import Need, lacking, needs
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decision import Offer
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.privileges import Privileges, merged
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.sessions import kill_sessions
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError, Refusal, StrongholdError
@@ -138,6 +139,13 @@ class Accounts:
         """All users of a database as usersInfo shows them, without restrictions and credentials. Raises as ``read`` does."""
         users: list[dict[str, Any]] = self.ask(database, {"usersInfo": 1}, f"list the users of {database}")["users"]
         return users
+
+    def privileges(self, roles: Collection[Key]) -> Privileges:
+        """All that ``roles`` allow, with what they inherit. Raises ItemError where they may not be read, and StrongholdError."""
+        wanted = [key.document("role") for key in sorted(roles)]
+        command = {"rolesInfo": wanted, "showPrivileges": True}
+        documents = self.ask("admin", command, "see what the roles allow")["roles"] if wanted else []
+        return merged(privilege for role in documents for privilege in role.get("inheritedPrivileges") or ())
 
     def offer(self) -> Offer | None:
         """All that the server offers; None where the account in use may not know. Raises StrongholdError for the connection."""
