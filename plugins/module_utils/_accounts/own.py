@@ -17,6 +17,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key i
 
 EXPIRY = Key("admin", "stronghold_expiry")  # the account of the command expiry, and its only role
 ROTATION = Key("admin", "stronghold_rotation")  # the only role of those by whose certificates hosts have theirs taken up
+OWN_ROLES = frozenset({EXPIRY, ROTATION})
 
 
 def is_own(key: Key, roles: Collection[Key]) -> bool:
