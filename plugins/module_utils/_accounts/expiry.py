@@ -95,7 +95,7 @@ def _holds_data(hello: Mapping[str, Any]) -> bool:
 
 def _serve(client: MongoClient[dict[str, Any]], watch: Watch, tell: Callable[[str], object]) -> list[StrongholdError]:
     failures: list[StrongholdError] = []
-    with translate(watch.login.where, ATTEMPT):
+    with translate(watch.login.where, ATTEMPT, authenticates=watch.login.authenticates):
         hello = client.admin.command("hello")
     if _holds_data(hello):
         ended = due(_known(client, watch, tell, failures), in_utc(hello["localTime"]), watch.protected)
@@ -115,7 +115,7 @@ def _known(
     former = {}
     with _noted(failures), _of_record(watch, "read"):
         former = loads(files.read(watch.record) or b"{}")
-    with translate(watch.login.where, ATTEMPT):
+    with translate(watch.login.where, ATTEMPT, authenticates=watch.login.authenticates):
         known, lines = follow(former, _sights(client, former))
     if known != former:
         with _noted(failures), _of_record(watch, "write"):
