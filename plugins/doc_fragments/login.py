@@ -12,14 +12,14 @@ class ModuleDocFragment:
 options:
   login_host:
     description:
-      - Name or address of the server to connect to, as seen from the host on which the module runs.
+      - Name or address of the one server to connect to, as seen from the host on which the module runs. A port may follow it,
+        as in C(db-a.example.org:27017) or C([2001:db8::1]:27017). It is no connection string.
     type: str
     default: localhost
   login_port:
     description:
-      - Port of the server.
+      - Port of the server. Unset means the one in O(login_host), and where there is none V(27017).
     type: int
-    default: 27017
   login_user:
     description:
       - Account to log in with. Unset means that no login is made, or with O(auth_mechanism=MONGODB-X509)

@@ -35,6 +35,8 @@ options:
             members. On its
             own member it also ends operations of accounts that do not exist any more, whoever dropped them. What it did is one
             line of output for each account.
+          - Each host remembers the ends that it saw, in C(/var/lib/stronghold/expiry), for root alone. One that was moved back or
+            taken away while the account could have done that itself does not count, which is a line of output, too.
           - Its account needs the actions C(viewUser) and C(dropUser) on every database, and on the cluster C(viewUser),
             C(killAnySession), C(inprog), C(killop) and C(replSetGetConfig).
           - V(allowlist) keeps the rules of M(stronghold.mongodb.mongodb_allowlist) as they were declared. It puts back what
@@ -56,12 +58,14 @@ options:
         default: present
       settings:
         description:
-          - What the command V(certificates) looks at. It is kept in a file for root alone, and has no place for secrets.
+          - Of V(expiry) C(protected), the names of accounts, such as V(admin@admin), that it never removes, whatever is
+            written into them.
+          - Of V(certificates) what it looks at. It is kept in a file for root alone, and has no place for secrets.
           - The options C(ca_file), C(crl_file), C(certificates), C(servers), C(renew_before) and C(timeout) of
             M(stronghold.mongodb.mongodb_tls_info). Each server needs the C(path) of one of the certificates.
           - C(metrics_file), where wanted, is a file that receives metrics for the textfile collector of Prometheus' node
             exporter. Its directory must exist.
-          - The other commands have no settings.
+          - V(allowlist) has no settings.
         type: dict
         default: {}
       login:
@@ -71,14 +75,14 @@ options:
         suboptions:
           login_host:
             description:
-              - Name or address of the server to connect to, as seen from the host on which the module runs.
+              - Name or address of the one server to connect to, as seen from the host on which the module runs. A port may
+                follow it, as in C(db-a.example.org:27017) or C([2001:db8::1]:27017). It is no connection string.
             type: str
             default: localhost
           login_port:
             description:
-              - Port of the server.
+              - Port of the server. Unset means the one in O(commands[].login.login_host), and where there is none V(27017).
             type: int
-            default: 27017
           login_user:
             description:
               - Account to log in with. Unset means that no login is made, or with O(commands[].login.auth_mechanism=MONGODB-X509)
@@ -241,6 +245,8 @@ EXAMPLES = r"""
         login:
           login_user: stronghold_expiry
           login_password: "{{ expiry_password }}"
+        settings:
+          protected: [admin@admin, stronghold_expiry@admin]
         service:
           description: Removal of expired MongoDB accounts
           after: [mongod.service]

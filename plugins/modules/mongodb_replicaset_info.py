@@ -140,8 +140,13 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.ser
 def main() -> None:
     module = accept(argument_spec=login_argument_spec(), supports_check_mode=True)
     require_pymongo(module)
+    with funnel(module):
+        look(module)
+
+
+def look(module: AnsibleModule) -> None:
     login = Login.from_params(module.params)
-    with funnel(module), ReplicaSet(login, [], login.timeout) as replica_set:
+    with ReplicaSet(login, [], login.timeout) as replica_set:
         sighting = replica_set.find()
         other = foreign(sighting.peers.values(), login.replica_set) if login.replica_set else None
         if other:

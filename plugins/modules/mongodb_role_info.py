@@ -108,9 +108,14 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login i
 def main() -> None:
     module = accept(argument_spec={**login_argument_spec(), **wanted_argument_spec()}, supports_check_mode=True)
     require_pymongo(module)
+    with funnel(module):
+        look(module)
+
+
+def look(module: AnsibleModule) -> None:
     login = Login.from_params(module.params)
     wanted = Wanted.from_params(module.params)
-    with funnel(module), connect(login, "look at the roles") as client:
+    with connect(login, "look at the roles") as client:
         directory = Directory(client, login)
         users = directory.users()
         roles = directory.roles([*databases_of(users), *wanted.databases])

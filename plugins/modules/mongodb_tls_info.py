@@ -63,14 +63,13 @@ options:
     suboptions:
       host:
         description:
-          - Name or address, which the certificate has to be valid for.
+          - Name or address, which the certificate has to be valid for. A port may follow it, as in C(db-a.example.org:27017).
         type: str
         required: true
       port:
         description:
-          - Port.
+          - Port. Unset means the one in O(servers[].host), and where there is none V(27017).
         type: int
-        default: 27017
       path:
         description:
           - The file whose certificate it should present.
@@ -249,6 +248,7 @@ from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import accept, funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import located
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import library
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import THIRD
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.look import Look
@@ -262,7 +262,7 @@ OF_CERTIFICATE = {
 }
 OF_SERVER = {
     "host": {"type": "str", "required": True},
-    "port": {"type": "int", "default": 27017},
+    "port": {"type": "int"},
     "path": {"type": "path"},
     "certificate_key_file": {"type": "path", "no_log": False},
 }
@@ -294,13 +294,19 @@ def _found(params: dict[str, Any], name: str) -> dict[str, list[dict[str, Any]]]
             problem,
             "install it for the interpreter that runs this module (ansible_python_interpreter)",
         )
+    try:
+        servers = [located(entry) for entry in params["servers"]]
+    except ValueError as error:
+        raise StrongholdError(
+            name, "ask the servers", str(error), "give one server in each element, and its port in port"
+        ) from error
     look = Look(params, name)
     return {
         "certificates": [look.certificate(entry) for entry in params["certificates"]],
         "authorities": look.authorities(),
         "revocation_lists": look.revocation_lists(),
         "trust_files": look.trust_files,
-        "servers": [look.server(entry) for entry in params["servers"]],
+        "servers": [look.server(entry) for entry in servers],
     }
 
 

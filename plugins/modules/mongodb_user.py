@@ -62,7 +62,8 @@ options:
         elements: str
   mechanisms: &mechanisms
     description:
-      - SCRAM mechanisms for which the server keeps a credential. Unset on creation means all that the server offers.
+      - SCRAM mechanisms for which the server keeps a credential. Unset on creation means all that the server offers. With a
+        new password unset means those of the user's that the server offers; the others are dropped.
       - To add one to an existing user, its present password is needed too.
     type: list
     elements: str
@@ -78,6 +79,11 @@ options:
       - A user whose time has already passed, by the clock of the server, is dropped, or not created, and marked C(expired) in
         the result.
       - Unset keeps the limit that is there, empty takes it away.
+      - Refused where the user could lift its own end or go on as another one, since it may change what is kept with accounts
+        (C(changeOwnCustomData), C(changeCustomData)), create accounts, give roles or set passwords, as C(userAdmin) and C(root)
+        may. The roles' privileges are read for that.
+      - The time is kept with the user. Each host remembers it, and keeps to what it saw first unless only others can have
+        changed it.
     type: str
   granted_by: &granted_by
     description:
@@ -87,10 +93,6 @@ options:
     description:
       - Why access was granted, such as the number of a ticket. Required with C(valid_until).
     type: str
-  internal: &internal
-    description:
-      - Whether this is an account of the machinery itself, such as a service account of this collection, which no purge drops.
-    type: bool
   state: &state
     description:
       - Whether the user exists. Dropping a user that has a time limit also ends what it is doing.
@@ -122,13 +124,13 @@ options:
       valid_until: *valid_until
       granted_by: *granted_by
       reason: *reason
-      internal: *internal
       state: *state
       update_password: *update_password
   purge:
     description:
       - Whether to drop the users of O(databases) that are not in O(users).
-      - Never dropped are the account in use, those in O(protected), and those that carry O(internal).
+      - Never dropped are the account in use, those in O(protected), and the accounts of this collection itself,
+        C(stronghold_expiry) of V(admin) and those of V($external) that have the role C(stronghold_rotation) alone.
     type: bool
     default: false
   protected:

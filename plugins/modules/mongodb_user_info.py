@@ -89,7 +89,13 @@ users:
       type: list
       elements: dict
     mechanisms:
-      description: How it can log in; C(external) for users with certificates.
+      description: That for which it has credentials; C(external) for users with certificates.
+      type: list
+      elements: str
+    usable_mechanisms:
+      description: >-
+        Those of RV(users[].mechanisms) that the server offers; without any, the user cannot log in. Null where the account in use
+        may not read them (action C(getParameter)).
       type: list
       elements: str
     grant:
@@ -98,8 +104,15 @@ users:
         whether that time has come. Times are in ISO 8601, in UTC.
       type: dict
     internal:
-      description: Whether it is an account of the collection itself.
+      description: Whether it is an account of the collection itself, by its name and roles.
       type: bool
+    findings:
+      description: >-
+        What is wrong with it, one clause each: it says that it is an account of the collection and is none, it could lift its own
+        end, or its end is no date.
+      type: list
+      elements: str
+      sample: ["says that it is an account of this collection, and is none"]
     custom_data:
       description: What is kept with the user, without what the collection keeps there.
       type: dict
@@ -122,13 +135,18 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login i
 def main() -> None:
     module = accept(argument_spec={**login_argument_spec(), **wanted_argument_spec()}, supports_check_mode=True)
     require_pymongo(module)
+    with funnel(module):
+        look(module)
+
+
+def look(module: AnsibleModule) -> None:
     login = Login.from_params(module.params)
     wanted = Wanted.from_params(module.params)
-    with funnel(module), connect(login, "look at the users") as client:
+    with connect(login, "look at the users") as client:
         directory = Directory(client, login)
         users = directory.users()
         roles = directory.roles(databases_of(users))
-        module.exit_json(changed=False, users=user_entries(users, roles, directory.now(), wanted))
+        module.exit_json(changed=False, users=user_entries(users, roles, directory.now(), wanted, directory.offer()))
 
 
 if __name__ == "__main__":

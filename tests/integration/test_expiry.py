@@ -13,7 +13,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
@@ -28,7 +28,7 @@ from integration.harness import ROOT, Mongod, mongods
 from pymongo.errors import OperationFailure, PyMongoError
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts import expiry
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.expiry import due, expire
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.expiry import Watch, due, expire
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.sessions import kill_sessions
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect
@@ -50,6 +50,7 @@ class Cluster:
 
     servers: list[Mongod]
     root: Client
+    home: Path  # of the record of each host
     told: list[str] = field(default_factory=list)
 
     def login(self, server: Mongod | None = None, **options: Any) -> Login:
@@ -59,7 +60,11 @@ class Cluster:
 
     def expire(self, server: Mongod | None = None) -> list[str]:
         """What failed."""
-        return [str(error) for error in expire(self.login(server), self.told.append)]
+        return [str(error) for error in expire(self.watch(server), self.told.append)]
+
+    def watch(self, server: Mongod | None = None) -> Watch:
+        chosen = server or self.servers[0]
+        return Watch(self.login(chosen), self.home / f"ends-{chosen.port}.json", frozenset({"root@admin"}))
 
     def add(self, name: str, *, database: str = "admin", ends: timedelta | None = -HOUR) -> None:
         """An account that all members know, with a grant that ends that long from now, or none."""
@@ -92,7 +97,7 @@ def found(home: Path, servers: list[Mongod]) -> Cluster:
             while not client.admin.command("hello")["isWritablePrimary"]:
                 time.sleep(0.1)
         client.admin.command("createUser", "root", pwd="r00t", roles=["root"])
-    cluster = Cluster(servers, servers[0].client(username="root", password="r00t"))
+    cluster = Cluster(servers, servers[0].client(username="root", password="r00t"), home)
     cluster.root.admin.command({"createRole": ROLE["name"], "privileges": ROLE["privileges"], "roles": []})
     restrictions = [{"clientSource": ["127.0.0.1", "::1"]}]
     cluster.root.admin.command(
@@ -121,6 +126,8 @@ def cluster(replica_set: Cluster) -> Iterator[Cluster]:
     """The same one, without the accounts of other tests."""
     yield replica_set
     replica_set.told.clear()
+    for record in replica_set.home.glob("ends-*.json"):
+        record.unlink()
     for user in replica_set.root.admin.command({"usersInfo": {"forAllDBs": True}})["users"]:
         if user["user"] not in ("root", ROLE["name"]):
             replica_set.root[user["db"]].command({"dropUser": user["user"], **replica_set.everywhere})
@@ -239,15 +246,19 @@ def test_no_secondary_removes_an_account(cluster: Cluster) -> None:
 
 def test_a_grant_that_was_prolonged_meanwhile_counts(cluster: Cluster) -> None:
     cluster.add("support")
+    watch, failures = cluster.watch(), []
     with connect(cluster.login()) as client:
+        (read,) = expiry._known(client, watch, cluster.told.append, failures)
         now = datetime.now(timezone.utc)
-        (read,) = due(client.admin.command({"usersInfo": "support"})["users"], now)
         longer = {"valid_until": now + HOUR, "granted_by": "anna", "reason": "ticket 43", "granted_at": now}
         cluster.root.admin.command({"updateUser": "support", "customData": {"stronghold": longer}})
-        assert expiry._drop(client, read, now, 5) is False
+        assert expiry._drop(client, read, 5) is False
         assert cluster.names() == {"support"}
-        assert expiry._drop(client, read, now + 2 * HOUR, 5) is True
-        assert expiry._drop(client, read, now + 2 * HOUR, 5) is False
+        (again,) = expiry._known(client, watch, cluster.told.append, failures)
+        assert due([again], now) == []
+        assert expiry._drop(client, again, 5) is True
+        assert expiry._drop(client, again, 5) is False
+    assert (cluster.told, failures) == ([], [])
 
 
 def test_two_at_once_remove_each_account_once(cluster: Cluster) -> None:
@@ -291,6 +302,111 @@ def test_each_action_of_the_role_is_needed(cluster: Cluster, entry: int, action:
             cluster.root.admin.command({"updateRole": ROLE["name"], "privileges": ROLE["privileges"], **cluster.everywhere})
     assert failures
     assert all("the account lacks the privilege" in failure for failure in failures), failures
+
+
+POWERS = {
+    "its own customData": [{"resource": {"db": "admin", "collection": ""}, "actions": ["changeOwnCustomData"]}],
+    "any customData": [{"resource": {"db": "", "collection": ""}, "actions": ["changeCustomData"]}],
+}
+
+
+@pytest.fixture
+def powerful(cluster: Cluster) -> Iterator[Callable[[str], None]]:
+    """Gives an account something by which it can lift its end."""
+
+    def give(power: str) -> None:
+        cluster.root.admin.command({"createRole": "lifter", "privileges": POWERS[power], "roles": [], **cluster.everywhere})
+        cluster.root.admin.command({"grantRolesToUser": "support", "roles": ["lifter"], **cluster.everywhere})
+
+    yield give
+    cluster.root.admin.command({"dropRole": "lifter", **cluster.everywhere})
+
+
+def lift(cluster: Cluster, custom_data: dict[str, Any]) -> None:
+    """As the account itself."""
+    with cluster.servers[0].client(username="support", password="p") as client:
+        client.admin.command({"updateUser": "support", "customData": custom_data, **cluster.everywhere})
+
+
+NEVER: list[dict[str, Any]] = [{}, {"stronghold": {"valid_until": "2090-01-01T00:00:00Z"}}]
+SOON = timedelta(seconds=2)
+
+
+@pytest.mark.parametrize("power", POWERS)
+def test_an_account_does_not_lift_its_own_end(cluster: Cluster, powerful: Callable[[str], None], power: str) -> None:
+    cluster.add("support", ends=SOON)
+    powerful(power)
+    ended = time.monotonic() + SOON.total_seconds()
+    assert cluster.expire() == []
+    for custom_data in NEVER:
+        lift(cluster, custom_data)
+        assert cluster.expire() == []
+    (line,) = cluster.told  # once for both of them: neither is an end
+    assert line.startswith("kept to the end of support@admin, 20")
+    assert cluster.names() == {"support"}
+    time.sleep(max(0.0, ended - time.monotonic()))
+    assert cluster.expire() == []
+    assert cluster.names() == set()
+    assert cluster.told[1].startswith("removed support@admin, valid until 20")
+
+
+def test_a_host_that_was_not_there_when_an_end_was_lifted_is_told_by_another(
+    cluster: Cluster, powerful: Callable[[str], None]
+) -> None:
+    """The primary's is new, or was restored, and believes the account."""
+    cluster.add("support", ends=SOON)
+    powerful("its own customData")
+    ended = time.monotonic() + SOON.total_seconds()
+    witness = cluster.servers[HIDDEN]
+    assert cluster.expire(witness) == []
+    lift(cluster, {})
+    assert cluster.expire() == []
+    time.sleep(max(0.0, ended - time.monotonic()))
+    assert cluster.expire() == []
+    assert cluster.names() == {"support"}
+    assert cluster.expire(witness) == []
+    assert cluster.names() == set()
+    assert [line.split(" ")[0] for line in cluster.told] == ["kept", "removed"]
+
+
+def test_whoever_is_trusted_with_accounts_prolongs_and_ends_a_limit(cluster: Cluster) -> None:
+    cluster.add("support", ends=SOON)
+    for server in cluster.servers:
+        assert cluster.expire(server) == []
+    now = datetime.now(timezone.utc)
+    longer = {"valid_until": now + HOUR, "granted_by": "anna", "reason": "ticket 43", "granted_at": now}
+    for custom_data in ({"stronghold": longer}, {}):
+        cluster.root.admin.command({"updateUser": "support", "customData": custom_data, **cluster.everywhere})
+        time.sleep(SOON.total_seconds() if custom_data else 0)
+        for server in cluster.servers:
+            assert cluster.expire(server) == []
+        assert cluster.names() == {"support"}
+    assert cluster.told == []
+
+
+def test_nobody_has_the_administrator_removed_by_writing_an_end_into_it(cluster: Cluster) -> None:
+    past = datetime(2020, 1, 1, tzinfo=timezone.utc)
+    try:
+        cluster.root.admin.command({"updateUser": "root", "customData": {"stronghold": {"valid_until": past}}})
+        assert cluster.expire() == []
+        assert len(cluster.root.admin.command("usersInfo", "root")["users"]) == 1
+    finally:
+        cluster.root.admin.command({"updateUser": "root", "customData": {}})
+
+
+def test_a_record_that_cannot_be_kept_is_told_and_stops_nothing(cluster: Cluster) -> None:
+    cluster.add("support")
+    watch = replace(cluster.watch(), record=cluster.home / "nowhere" / "ends.json")
+    cluster.add("later", ends=HOUR)
+    (failure,) = expire(watch, cluster.told.append)
+    assert f"could not write the record of ends {watch.record} because No such file or directory" in str(failure)
+    assert cluster.names() == {"later"}
+    record = cluster.watch().record
+    record.write_text("{")
+    (failure,) = cluster.expire()
+    assert f"could not read the record of ends {record}" in failure
+    assert record.stat().st_mode & 0o077 == 0
+    assert cluster.expire() == []
 
 
 def test_a_member_that_hangs_holds_nothing_up(cluster: Cluster) -> None:
@@ -339,7 +455,8 @@ def test_a_server_outside_any_set_removes_accounts_too(tmp_path: Path) -> None:
 def test_a_member_that_is_not_initiated_has_nothing_to_do(tmp_path: Path) -> None:
     with mongods(tmp_path, 1, "6.0.27", "--replSet", "rs", port=PORT + 11) as (server,):
         told: list[str] = []
-        assert expire(replace(Cluster([server], server.client()).login(), timeout=2), told.append) == []
+        watch = Cluster([server], server.client(), tmp_path).watch()
+        assert expire(replace(watch, login=replace(watch.login, timeout=2)), told.append) == []
         assert told == []
 
 

@@ -260,9 +260,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
 
 
 def run(home: Path) -> tuple[int, str, str]:
-    """As systemd runs it: no environment, no home."""
+    """As systemd runs it: no home, and no environment but where its state is."""
     words = [places(home)["program"], "expiry", "--config", places(home)["config"]]
-    done = subprocess.run(words, env={"PATH": "/usr/bin"}, cwd="/", text=True, capture_output=True, check=False, timeout=60)
+    state = home / "state"
+    state.mkdir(exist_ok=True)
+    environment = {"PATH": "/usr/bin", "STATE_DIRECTORY": str(state)}
+    done = subprocess.run(words, env=environment, cwd="/", text=True, capture_output=True, check=False, timeout=60)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pymongo
 import pytest
 from integration import ports
-from integration.harness import Mongod, run_module
+from integration.harness import Mongod, one_sentence, run_module
 
 PORT = ports.first(__file__)
 CANARY = "canary-7f3a-password"
@@ -89,7 +89,7 @@ def test_an_authenticated_set_from_the_first_moment(servers: list[Mongod], certi
     }
     nameless = manage(servers[0], certificate, login_user=None, login_password=None, **wanted)
     assert nameless["failed"]
-    assert "privilege" in nameless["msg"] or "requires authentication" in nameless["msg"]
+    assert "because nobody is logged in" in nameless["msg"]
     assert manage(servers[0], certificate, check=True, **wanted)["changed"]
     made = manage(servers[0], certificate, **wanted)
     assert made["changed"], made
@@ -133,3 +133,10 @@ def test_a_wrong_login_is_one_sentence_soon(servers: list[Mongod], certificate: 
     assert "Traceback" not in json.dumps(result)
     assert CANARY not in result["msg"]
     assert time.monotonic() - started < 2 + 8  # the process itself starts and ends within this
+
+
+def test_without_a_login_nobody_lacks_a_privilege(servers: list[Mongod], certificate: Path) -> None:
+    where = {"login_host": servers[0].address, "tls_ca_file": str(certificate / "crt"), "replica_set": "rs"}
+    refused = one_sentence(run_module("mongodb_replicaset_info", **where))
+    assert "because nobody is logged in" in refused
+    assert "stronghold.mongodb.mongodb_bootstrap" in refused

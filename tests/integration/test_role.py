@@ -314,6 +314,8 @@ def test_purge(server: Mongod, root: Client) -> None:
     assert "silently be taken from user holder@shop" in one_sentence(role(server, **declared))
     assert stored(root, "stray", "shop") is not None
     assert "databases" in role(server, custom_roles=[], purge=True)["msg"]
+    root.admin.command("createRole", "stronghold_rotation", privileges=[], roles=[])  # as where a task knows nothing of issuers
+    assert unchanged(role(server, custom_roles=[{"name": "elsewhere"}], purge=True, databases=["admin"]))
 
 
 def test_two_controllers_at_once(server: Mongod, root: Client) -> None:

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 from integration import ports
-from integration.harness import one_sentence, unchanged
-from integration.sites import KINDS, ROOT, Site, declared, login, manage, served, some
+from integration.harness import mongods, one_sentence, run_module, unchanged
+from integration.sites import KINDS, ROOT, Kind, Site, declared, login, manage, served, some
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.bulk import plan_users
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
@@ -345,3 +345,60 @@ def test_credentials_that_are_not_shown_give_a_warning_and_keep_the_password(sit
     plan = manage(site, [User("hidden", password="y", roles=frozenset())])
     assert plan.applied == ["update user hidden@admin: roles"]
     assert plan.warnings == ["The server does not show the credentials of user hidden@admin, so its password was left as it is."]
+
+
+@on_plain_servers
+@pytest.mark.parametrize("module", ["mongodb_user", "mongodb_user_info", "mongodb_role", "mongodb_role_info"])
+def test_without_a_login_nobody_lacks_a_privilege(site: Site, module: str) -> None:
+    where = {"login_host": site.mongod.address, "tls": False}  # the port beside the name
+    options = {} if module.endswith("_info") else {"name": "x"}
+    refused = one_sentence(run_module(module, **where, **options))
+    assert "because nobody is logged in" in refused
+    assert "stronghold.mongodb.mongodb_bootstrap" in refused
+    pasted = run_module(module, **{**where, **options, "login_host": "mongodb://root:Canary@127.0.0.1"})
+    assert "login_host takes the name or the address of one server" in one_sentence(pasted)
+    assert "Canary" not in pasted["msg"]
+
+
+@pytest.mark.parametrize("version", ["5.0.4", "6.0.27"])
+def test_an_account_from_before_gets_a_new_password_for_what_the_server_offers_now(
+    tmp_path: Path, certificates: Path, version: str
+) -> None:
+    """As the administrator, who may know what is offered, and as a clerk, who may not."""
+    with mongods(tmp_path, 1, version, "--auth", port=PORT + 1) as (mongod,):
+        site = Site(mongod, Kind(version, tls=False, replica_set=False), certificates)
+        with site.client() as client:
+            client.admin.command("createUser", "root", pwd=ROOT["login_password"], roles=["root"])
+        with site.root() as root:
+            for name in ("one", "two"):
+                root.admin.command("createUser", name, pwd="before", roles=["read"])
+            root.admin.command("createUser", "former", pwd="before", roles=["read"], mechanisms=["SCRAM-SHA-1"])
+            root.admin.command("createUser", "clerk", pwd="cl3rk", roles=["userAdminAnyDatabase"])
+        mongod.stop()
+        mongod.options += ["--setParameter", "authenticationMechanisms=SCRAM-SHA-256,MONGODB-X509"]
+        mongod.start()
+        clerk = {"login_user": "clerk", "login_password": "cl3rk"}
+        for name, who in (("one", {}), ("two", clerk)):
+            task = {"name": name, "password": "after", **who}
+            predicted, done = site.user(check=True, **task), site.user(**task)
+            assert done["changes"] == predicted["changes"] == [f"update user {name}@admin: password, mechanisms"]
+            assert done["diff"] == predicted["diff"]
+            assert site.logs_in(name, "after")
+            assert unchanged(site.user(**task))
+            told = {
+                check: one_sentence(site.user(check=check, name="former", password="after", **who)) for check in (True, False)
+            }
+            assert told[True] == told[False]
+            assert "it has credentials for SCRAM-SHA-1, and the server offers" in told[True]
+        refused = site.user(check=True, name="new", password="x", mechanisms=["SCRAM-SHA-1"])
+        assert "the server does not offer SCRAM-SHA-1" in one_sentence(refused)
+        seen = {entry["name"]: entry for entry in run_module("mongodb_user_info", **site.login)["users"]}
+        assert (seen["former"]["mechanisms"], seen["former"]["usable_mechanisms"]) == (["SCRAM-SHA-1"], [])
+        assert seen["clerk"]["usable_mechanisms"] == ["SCRAM-SHA-256"]
+        unseen = run_module("mongodb_user_info", **{**site.login, **clerk})["users"]
+        assert {entry["usable_mechanisms"] for entry in unseen} == {None}
+        as_former = site.user(name="x", login_user="former", login_password="before")
+        assert "check login_user" in one_sentence(as_former) or "the server offers neither auth_mechanism" in as_former["msg"]
+        mended = site.user(name="former", password="after", mechanisms=["SCRAM-SHA-256"])
+        assert mended["changes"] == ["update user former@admin: password, mechanisms"]
+        assert site.logs_in("former", "after")

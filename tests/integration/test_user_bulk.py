@@ -58,11 +58,8 @@ OPTIONS: list[tuple[dict[str, Any], str | None]] = [
     ({"valid_until": FUTURE, "granted_by": "bob", "reason": "7"}, "update user u@admin: valid_until"),
     ({"custom_data": {"a": [1, {"b": None}]}}, None),
     ({"custom_data": {"a": 2}}, "update user u@admin: custom_data"),
-    ({"internal": True}, "update user u@admin: internal"),
-    ({"internal": True, "custom_data": {"a": 2}}, None),
     ({"valid_until": ""}, "update user u@admin: valid_until"),
     ({"valid_until": ""}, None),
-    ({"internal": False}, "update user u@admin: internal"),
     (
         {"roles": [], "authentication_restrictions": [], "custom_data": {}},
         "update user u@admin: roles, authentication_restrictions, custom_data",
@@ -203,7 +200,9 @@ def test_purge_drops_what_is_not_declared_in_the_named_databases_alone(site: Sit
         for database in ("shop", "stock", "other", "$external"):
             for name in ("kept", "old", "guard"):
                 root[database].command("createUser", name, roles=[], **({} if database == "$external" else {"pwd": "x"}))
-        root.shop.command("createUser", "machine", pwd="x", roles=[], customData={"stronghold": {"internal": True}})
+        root.shop.command("createUser", "marked", pwd="x", roles=[], customData={"stronghold": {"internal": True}})
+        root.admin.command("createRole", "stronghold_rotation", privileges=[], roles=[])
+        root["$external"].command("createUser", "CN=db-a", roles=[{"role": "stronghold_rotation", "db": "admin"}])
         root.shop.command("createUser", "away", pwd="x", roles=[])
     present = {name: site.names(name) for name in ("admin", "shop", "stock", "other", "$external")}
     options = {
@@ -222,6 +221,7 @@ def test_purge_drops_what_is_not_declared_in_the_named_databases_alone(site: Sit
     assert done["changes"] == [
         "drop user away@shop",
         "create user new@stock",
+        "drop user marked@shop",
         "drop user old@shop",
         "drop user guard@stock",
         "drop user old@stock",
@@ -229,14 +229,48 @@ def test_purge_drops_what_is_not_declared_in_the_named_databases_alone(site: Sit
         "drop user old@$external",
     ]
     assert [predicted[key] for key in ("changes", "diff", "users")] == [done[key] for key in ("changes", "diff", "users")]
-    assert [entry["before_header"] for entry in done["diff"]][2] == "user old@shop"
-    assert done["diff"][2]["before"]["mechanisms"] == ["SCRAM-SHA-1", "SCRAM-SHA-256"]
+    assert [entry["before_header"] for entry in done["diff"]][3] == "user old@shop"
+    assert done["diff"][3]["before"]["mechanisms"] == ["SCRAM-SHA-1", "SCRAM-SHA-256"]
     assert {"name": "old", "database": "shop", "changed": True, "purged": True} in done["users"]
-    assert site.names("shop") == {"kept", "guard", "machine"}
+    assert site.names("shop") == {"kept", "guard"}
     assert site.names("stock") == {"kept", "new"}
-    assert site.names("$external") == {"kept"}
+    assert site.names("$external") == {"kept", "CN=db-a"}
     assert (site.names("admin"), site.names("other")) == (present["admin"], present["other"])
     assert unchanged(site.user(**options))
+    with site.root() as root:
+        root["$external"].command("dropUser", "CN=db-a")
+        root.admin.command("dropRole", "stronghold_rotation")
+
+
+OWN_DATA = [{"resource": {"db": "admin", "collection": ""}, "actions": ["changeOwnCustomData"]}]
+
+
+def test_an_end_on_an_account_that_could_lift_it_is_refused(site: Site) -> None:
+    """Through a role that it inherits, or by any kind of administration of accounts."""
+    with site.root() as root:
+        root.admin.command("createRole", "lifter", privileges=OWN_DATA, roles=[])
+        root.admin.command("createRole", "heir", privileges=[], roles=["lifter"])
+    grant = {"password": "x", "valid_until": FUTURE, "granted_by": "ann", "reason": "7"}
+    for role in ("root", "userAdminAnyDatabase", {"role": "userAdmin", "db": "shop"}, {"role": "dbOwner", "db": "shop"}, "heir"):
+        plan = manage(site, [declared(name="temp", roles=[role], **grant)])
+        assert plan.applied == [], role
+        assert "an account with an end must not be able to lift it, and it may" in str(plan.failures["user temp@admin"]), role
+    predicted, refused = (site.user(name="temp", roles=["heir"], check=check, **grant) for check in (True, False))
+    assert one_sentence(predicted) == one_sentence(refused)
+    assert "may change what is kept with it (changeOwnCustomData on admin); take that from its roles" in refused["msg"]
+    assert site.stored("temp") is None
+    allowed = ["readWriteAnyDatabase", "dbAdminAnyDatabase", "clusterMonitor", "backup"]
+    assert manage(site, [declared(name="temp", roles=allowed, **grant)]).applied == ["create user temp@admin"]
+    assert "lift it" in str(manage(site, [declared(name="temp", roles=["heir"])]).failures["user temp@admin"])
+    with site.root() as root:
+        root.admin.command("grantRolesToUser", "temp", roles=["heir"])
+    assert "lift it" in str(manage(site, [declared(name="temp", valid_until="")]).failures["user temp@admin"])
+    assert manage(site, [declared(name="temp", password="y")]).applied == ["update user temp@admin: password"]
+    assert manage(site, [declared(name="temp", **{**grant, "valid_until": PAST})]).failures == {}
+    assert site.stored("temp") is None
+    with site.root() as root:
+        for role in ("heir", "lifter"):
+            root.admin.command("dropRole", role)
 
 
 def test_purge_never_drops_the_account_in_use_nor_guesses_its_databases(site: Site) -> None:

@@ -22,6 +22,7 @@ from pymongo.errors import OperationFailure
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.directory import Directory, databases_of
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.overview import Wanted, user_entries
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.report import accounts_report
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 
 PORT = ports.first(__file__)
@@ -181,6 +182,28 @@ def test_everything_that_is_told_of_a_user(server: Mongod, root: Client) -> None
     assert set(info(server, "user", names=["root", "u"], databases=["admin"])) == {"root@admin"}
     said = json.dumps(found)
     assert [word for word in ("Canary", "storedKey", "serverKey", "salt") if word in said] == []
+
+
+def test_what_an_account_says_of_itself_is_a_finding_where_it_should_not(server: Mongod, root: Client) -> None:
+    """As an administrator of one database can have it, who wants to stay."""
+    until = datetime(2031, 2, 3, tzinfo=timezone.utc)
+    root.shop.command("createUser", "keeper", pwd="k", roles=["userAdmin"])
+    with server.client(username="keeper", password="k", authSource="shop") as keeper:
+        keeper.shop.command("createUser", "marked", pwd="x", roles=[], customData={"stronghold": {"internal": True}})
+        keeper.shop.command("createUser", "endless", pwd="x", roles=[], customData={"stronghold": {"valid_until": "later"}})
+        keeper.shop.command("updateUser", "keeper", customData={"stronghold": {"valid_until": until, "internal": True}})
+    root.admin.command("createRole", "stronghold_expiry", privileges=[], roles=[])
+    root.admin.command("createUser", "stronghold_expiry", pwd="x", roles=["stronghold_expiry"])
+    found = info(server, "user")
+    stranger = "says that it is an account of this collection, and is none"
+    assert found["marked@shop"]["findings"] == [stranger]
+    assert found["endless@shop"]["findings"] == ["has an end that is no date, so that it never comes"]
+    assert found["keeper@shop"]["findings"][0] == stranger
+    assert "could lift its own end, or outlive it as another: it may change" in found["keeper@shop"]["findings"][1]
+    assert [title for title, entry in found.items() if entry["internal"]] == ["stronghold_expiry@admin"]
+    assert [found[title]["findings"] for title in ("stronghold_expiry@admin", "root@admin")] == [[], []]
+    document = accounts_report([*found.values()], [], "orders", "2030-01-01")
+    assert f"| `marked@shop` | {stranger} |" in document
 
 
 def test_everything_that_is_told_of_a_role(server: Mongod, root: Client) -> None:

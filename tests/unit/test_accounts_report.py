@@ -104,6 +104,35 @@ def test_each_question_of_an_auditor_has_its_answer() -> None:
     assert "Had by: nobody." in section(document, "### `useless@shop`")
 
 
+@pytest.mark.parametrize(
+    ("usable", "told"),
+    [
+        (None, "password (SCRAM-SHA-1), password (SCRAM-SHA-256)"),
+        (["SCRAM-SHA-256"], "password (SCRAM-SHA-1), which the servers do not offer, password (SCRAM-SHA-256)"),
+    ],
+)
+def test_what_the_servers_do_not_offer_is_told(usable: list[str] | None, told: str) -> None:
+    document = report([user("ann", mechanisms=["SCRAM-SHA-1", "SCRAM-SHA-256"], usable_mechanisms=usable)], [])
+    assert f"| {told} |" in section(document, "### `admin`")
+
+
+def test_a_password_is_one_thing_and_what_is_kept_with_an_account_is_another() -> None:
+    secret, kept = (
+        user(action, effective_privileges=[on("shop", action)]) for action in ("changeOwnPassword", "changeOwnCustomData")
+    )
+    document = report([secret, kept], [])
+    assert "| `changeOwnPassword` | database shop: change the own password |" in document
+    assert "| `changeOwnCustomData` | database shop: change what is kept with the own account, such as its end |" in document
+
+
+def test_findings_come_first() -> None:
+    document = report([user("ann"), user("marked", findings=["says one thing", "says another"])], [])
+    assert "| `marked@admin` | says one thing; says another |" in section(document, "## Findings")
+    assert "| of them with findings | 1 |" in document
+    assert document.index("## Findings") < document.index("## Superusers")
+    assert "None." in section(report([user("ann")], []), "## Findings")
+
+
 def test_a_role_that_makes_superusers_says_so() -> None:
     because = ["may give any role of the cluster to anybody (grantRole on admin)"]
     document = report([], [role("mighty", superuser=True, superuser_because=because, problem=None)])

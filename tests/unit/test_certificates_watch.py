@@ -72,6 +72,8 @@ def test_metrics_that_wait_in_vain_hide_nothing_else(tmp_path: Path, locks_folde
         ({"certificates": [{"path": PATH}, *({"path": f"/{n}.pem", "kind": "issuer"} for n in "ab")]}, "more than one issuer"),
         ({"servers": [{"path": PATH}]}, "a server has no host"),
         ({"servers": {"path": PATH}}, "servers is no list"),
+        ({"servers": [{"host": "mongodb://a", "path": PATH}]}, "of a server host takes the name or the address of one server"),
+        ({"servers": [{"host": "a:1", "port": 2, "path": PATH}]}, "'a:1' contradicts port, which is 2"),
         ({"certificates": [PATH]}, "a certificate is not an object"),
         ({"certificates": [{"path": PATH, "size": 1}]}, "a certificate knows no size"),
         ({"servers": [{"host": "localhost", "path": "/other.pem"}]}, "the path of a server is that of no certificate"),

@@ -16,7 +16,8 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grant
     Terms,
     grant_of,
     is_expired,
-    is_internal,
+    is_marked,
+    is_unreadable,
     public,
     with_terms,
 )
@@ -68,14 +69,21 @@ def test_another_grant_begins_now(terms: Terms) -> None:
     assert renewed == Grant(terms.valid_until, terms.granted_by, terms.reason, MORNING + timedelta(hours=1, milliseconds=1))
 
 
-def test_the_mark_of_an_internal_account_outlasts_its_grants() -> None:
+def test_a_mark_outlasts_grants() -> None:
     marked = {"stronghold": {"internal": True}}
     granted = {"stronghold": with_terms(marked, TERMS, MORNING)}
-    assert is_internal(granted)
+    assert is_marked(granted)
     assert grant_of(granted)
     assert with_terms(granted, None, NOON) == {"internal": True}
-    assert not is_internal(STORED)
-    assert not is_internal({"stronghold": {"internal": "yes"}})
+    assert not is_marked(STORED)
+    assert not is_marked({"stronghold": {"internal": "yes"}})
+
+
+@pytest.mark.parametrize(("until", "unreadable"), [(NOON, False), ("2030-06-01T12:00:00Z", True), (None, True), (7, True)])
+def test_an_end_that_is_no_date_is_known_for_one(until: Any, unreadable: bool) -> None:
+    assert is_unreadable({"stronghold": {"valid_until": until}}) is unreadable
+    assert not is_unreadable({"stronghold": {"internal": True}})
+    assert not is_unreadable({})
 
 
 def test_the_rest_of_the_custom_data_is_the_users() -> None:

@@ -131,3 +131,9 @@ def test_a_member_that_is_told_not_to_stand_aside_may_lead_in_every_spelling(opt
 def test_a_member_that_stands_aside_has_no_priority_in_every_spelling(aside: dict[str, Any]) -> None:
     cluster = derive({"db-a": host("a", "192.0.2.1", mongodb_cluster_member=aside)}, ["db-a"], [], 27017, [])
     assert (cluster["members"][0]["priority"], cluster["seed"]) == (0, None)
+
+
+@pytest.mark.parametrize("name", ["db-a:27017", "mongodb://db-a", "db-a,db-b", "db a", "[::1]"])
+def test_the_name_of_a_host_is_a_name(name: str) -> None:
+    with pytest.raises(StrongholdError, match=r"x: could not know the name of the host because .*correct mongodb_cluster_host"):
+        derive({"x": {**host("a", "192.0.2.1"), "mongodb_cluster_host": name}}, ["x"], [], 27017, [])

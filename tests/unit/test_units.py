@@ -36,7 +36,7 @@ EXPIRY = Service(
     "Removal of expired MongoDB accounts, twice a minute",
     f"{PROGRAM} expiry",
     after=("network-online.target", "mongod.service"),
-    reach=Reach(families=INTERNET),
+    reach=Reach(families=INTERNET, state=("stronghold/expiry",)),
 )
 CERTIFICATES = Service(
     "stronghold-certificates",

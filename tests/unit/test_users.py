@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -17,7 +18,13 @@ import pytest
 from bson import Int64
 from unit.test_scram import PLAIN
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decision import Step, decide
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decision import (
+    Offer,
+    Step,
+    decide,
+    require_end_holds,
+    roles_to_limit,
+)
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import Terms
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restrictions import comparable
@@ -77,6 +84,87 @@ def test_empty_clears_that_and_nothing_else(user: User, expected: dict[str, Any]
 def test_a_new_password_keeps_the_mechanisms() -> None:
     account = replace(STORED, mechanisms=frozenset({SHA_256}))
     assert command(User(name="a", password="new"), account) == {"updateUser": "a", "pwd": "new", "mechanisms": [SHA_256]}
+
+
+OUR_OWN = Offer(frozenset({SHA_256, "MONGODB-X509"}))
+
+
+def offered(user: User, account: Account | None, offer: Offer | None) -> Step | None:
+    return decide(user, account, "db.example", NOW, offer).step
+
+
+@pytest.mark.parametrize("offer", [OUR_OWN, Offer(frozenset({SHA_256}), exact=False)])
+def test_a_new_password_keeps_those_of_the_mechanisms_that_the_server_offers(offer: Offer) -> None:
+    found = offered(User(name="a", password="new"), STORED, offer)
+    assert found is not None
+    assert found.command == {"updateUser": "a", "pwd": "new", "mechanisms": [SHA_256]}
+    assert found.summary == "update user a@admin: password, mechanisms"
+    assert found.before is not None
+    assert found.after is not None
+    assert (found.before["mechanisms"], found.after["mechanisms"]) == ([SHA_1, SHA_256], [SHA_256])
+    assert offered(User(name="a", password="x"), STORED, offer) is None  # which holds already
+
+
+@pytest.mark.parametrize(
+    ("offer", "told"),
+    [
+        (OUR_OWN, "it has credentials for SCRAM-SHA-1, and the server offers MONGODB-X509, SCRAM-SHA-256; name those"),
+        (Offer(frozenset(), exact=False), "it has credentials for SCRAM-SHA-1, and the server offers none of them; name those"),
+    ],
+)
+def test_who_has_none_that_the_server_offers_is_told_so(offer: Offer, told: str) -> None:
+    account = replace(STORED, mechanisms=frozenset({SHA_1}), credentials={SHA_1: PLAIN[SHA_1]})
+    with pytest.raises(ItemError, match=told):
+        offered(User(name="a", password="new"), account, offer)
+    mended = offered(User(name="a", password="new", mechanisms=frozenset({SHA_256})), account, offer)
+    assert mended is not None
+    assert mended.command == {"updateUser": "a", "pwd": "new", "mechanisms": [SHA_256]}
+
+
+@pytest.mark.parametrize("account", [None, STORED, replace(STORED, mechanisms=frozenset({SHA_256}))])
+def test_a_declared_mechanism_that_the_server_does_not_offer_is_refused(account: Account | None) -> None:
+    user = User(name="a", password="new", mechanisms=frozenset({SHA_1, SHA_256}))
+    with pytest.raises(ItemError, match="the server does not offer SCRAM-SHA-1; have the server offer it"):
+        offered(user, account, OUR_OWN)
+    assert offered(user, account, Offer(frozenset({SHA_256}), exact=False)) is not None  # nobody knows: the server decides
+    assert offered(SAME, STORED, OUR_OWN) is None  # nothing is to be done
+
+
+def test_nobody_gets_a_password_where_none_is_taken() -> None:
+    with pytest.raises(ItemError, match="lets nobody log in with a password; it offers MONGODB-X509 alone"):
+        offered(User(name="a", password="x"), None, Offer(frozenset({"MONGODB-X509"})))
+    external = User(name="CN=a", database="$external")
+    assert offered(external, None, Offer(frozenset({"MONGODB-X509"}))) is not None
+
+
+ENDED = {"stronghold": {"valid_until": NOW + timedelta(days=1), "granted_by": "ann", "reason": "7", "granted_at": NOW}}
+
+
+@pytest.mark.parametrize(
+    ("user", "custom_data", "limited"),
+    [
+        (User(name="a", terms=Terms(NOW, "ann", "7")), {}, {"readWrite@shop", "read@admin"}),
+        (User(name="a", terms=Terms(NOW, "ann", "7"), roles=frozenset({Key("b", "c")})), {}, {"c@b"}),
+        (User(name="a", roles=frozenset({Key("b", "c")})), ENDED, {"c@b"}),
+        (User(name="a", unlimited=True), ENDED, {"readWrite@shop", "read@admin"}),
+        (User(name="a", unlimited=True), {}, set()),
+        (User(name="a", roles=frozenset({Key("b", "c")})), {}, set()),
+        (User(name="a", password="x"), ENDED, set()),
+        (User(name="a", terms=Terms(NOW, "ann", "7"), present=False), ENDED, set()),
+    ],
+)
+def test_whose_roles_matter_for_an_end(user: User, custom_data: dict[str, Any], limited: set[str]) -> None:
+    assert {str(key) for key in roles_to_limit(user, replace(STORED, custom_data=custom_data))} == limited
+
+
+def test_an_end_on_who_could_lift_it_is_refused() -> None:
+    reasons = ["may create accounts (createUser on shop)", "may give roles (grantRole on shop)"]
+    both = "may create accounts (createUser on shop) and may give roles (grantRole on shop)"
+    require_end_holds(User(name="a", terms=TERMS), [], "db")
+    with pytest.raises(ItemError, match=re.escape(f"must not be able to lift it, and it {both}; take that from its roles")):
+        require_end_holds(User(name="a", terms=TERMS), reasons, "db")
+    with pytest.raises(ItemError, match=r"keep to the end of an account that could lift it.*drop it and make it anew"):
+        require_end_holds(User(name="a", unlimited=True), reasons, "db")
 
 
 def test_on_create_leaves_another_password_alone() -> None:
@@ -212,15 +300,6 @@ def test_only_who_had_a_limit_loses_its_sessions() -> None:
     assert [found.ends_sessions for found in (step(gone), step(gone, GRANTED)) if found] == [False, True]
 
 
-def test_internal_accounts_are_marked_and_unmarked() -> None:
-    marked = command(User(name="a", internal=True))["customData"]
-    assert marked == {"team": "shop", "stronghold": {"internal": True}}
-    account = replace(STORED, custom_data=marked)
-    assert step(User(name="a", internal=True, custom_data={"team": "shop"}), account) is None
-    assert command(User(name="a", internal=False), account)["customData"] == {"team": "shop"}
-    assert command(User(name="a", terms=TERMS), account)["customData"]["stronghold"]["internal"] is True
-
-
 def test_values_that_json_lacks_are_shown_as_text() -> None:
     account = replace(STORED, custom_data={"at": NOW, "raw": b"x", "deep": [{"at": NOW.replace(tzinfo=None)}]})
     dropped = step(User(name="a", present=False), account)
@@ -279,10 +358,9 @@ def summary(user: User, account: Account = STORED) -> str:
         (User(name="a", mechanisms=frozenset({SHA_1})), "mechanisms"),
         (User(name="a", custom_data={"team": "it"}), "custom_data"),
         (User(name="a", terms=TERMS), "valid_until"),
-        (User(name="a", internal=True), "internal"),
         (
-            User(name="a", password="new", roles=frozenset(), custom_data={}, terms=TERMS, internal=True),
-            "password, roles, custom_data, valid_until, internal",
+            User(name="a", password="new", roles=frozenset(), custom_data={}, terms=TERMS),
+            "password, roles, custom_data, valid_until",
         ),
     ],
 )
@@ -337,14 +415,14 @@ def test_time_limits_on_external_accounts_and_on_creation() -> None:
             }
         },
     }
-    created = step(User(name="a", password="x", terms=TERMS, internal=True), None)
+    created = step(User(name="a", password="x", terms=TERMS), None)
     assert created is not None
     assert created.after is not None
-    assert (created.after["internal"], created.after["grant"]["granted_by"]) == (True, "ann")
+    assert created.after["grant"]["granted_by"] == "ann"
     assert created.before is None
     assert created.ends_sessions is False
     assert command(User(name="a", password="x", custom_data={}), None)["customData"] == {}
-    assert command(User(name="a", password="x", unlimited=True, internal=False), None) == {
+    assert command(User(name="a", password="x", unlimited=True), None) == {
         "createUser": "a",
         "pwd": "x",
         "roles": [],

@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.authority import lacking, needs
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.purge import Purge, undeclared
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import User
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError, StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import Items
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Change, Instead, Plan
@@ -24,22 +25,46 @@ def document(name: str, **custom_data: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("protected", "gone"),
     [
-        (set(), ["old", "a@b", "other"]),
-        ({"old"}, ["a@b", "other"]),
-        ({"old@shop", "a@b"}, ["other"]),
-        ({"old@admin", "a", "a@b@admin", "OTHER"}, ["old", "a@b", "other"]),
-        ({"a@b@shop"}, ["old", "other"]),
+        (set(), ["old", "a@b", "marked"]),
+        ({"old"}, ["a@b", "marked"]),
+        ({"old@shop", "a@b"}, ["marked"]),
+        ({"old@admin", "a", "a@b@admin", "MARKED"}, ["old", "a@b", "marked"]),
+        ({"a@b@shop"}, ["old", "marked"]),
     ],
 )
-def test_a_purge_spares_the_declared_the_protected_the_internal_and_the_one_in_use(protected: set[str], gone: list[str]) -> None:
+def test_a_purge_spares_the_declared_the_protected_and_the_one_in_use_whatever_others_say_of_themselves(
+    protected: set[str], gone: list[str]
+) -> None:
     documents = [
         *(document(name) for name in ("kept", "old", "me", "a@b")),
-        document("machine", stronghold={"internal": True}),
-        document("other", stronghold={"internal": False}),
+        document("marked", stronghold={"internal": True}),
     ]
     doomed = undeclared(Purge(("shop",), frozenset(protected)), documents, {("shop", "kept")}, {("shop", "me")})
     assert [user.name for user in doomed] == gone
     assert {(user.database, user.present) for user in doomed} == {("shop", False)}
+
+
+EXPIRY, ROTATION = "stronghold_expiry", "stronghold_rotation"
+
+
+@pytest.mark.parametrize(
+    ("name", "database", "roles", "own"),
+    [
+        (EXPIRY, "admin", [EXPIRY], True),
+        (EXPIRY, "admin", [], True),
+        (EXPIRY, "admin", [EXPIRY, "root"], False),
+        (EXPIRY, "shop", [EXPIRY], False),
+        ("CN=db-a,OU=clients,O=orders", "$external", [ROTATION], True),
+        ("CN=db-a,OU=clients,O=orders", "$external", [ROTATION, "read"], False),
+        ("CN=db-a,OU=clients,O=orders", "$external", [], False),
+        (ROTATION, "admin", [ROTATION], False),
+    ],
+)
+def test_a_purge_knows_the_collections_own_by_what_only_a_superuser_gives(
+    name: str, database: str, roles: list[str], own: bool
+) -> None:
+    account = {"user": name, "db": database, "roles": [{"role": role, "db": "admin"} for role in roles]}
+    assert undeclared(Purge((database,)), [account], set(), set()) == ([] if own else [User(name, database, present=False)])
 
 
 def test_the_same_name_elsewhere_spares_nobody() -> None:

@@ -14,19 +14,21 @@ from typing import Any
 
 Need = tuple[str, str]  # (action, database), the database empty for any
 
+_SHOWN_BY = {"usersInfo": "viewUser", "rolesInfo": "viewRole"}
 # Field of updateUser: action on the user's database.
 _BY_FIELD = {"pwd": "changePassword", "customData": "changeCustomData"}
 
 
 def needs(command: Mapping[str, Any], database: str) -> set[Need]:
-    """What createUser, updateUser, dropUser or usersInfo demands where it is sent to ``database``.
+    """What createUser, updateUser, dropUser, usersInfo or rolesInfo demands where it is sent to ``database``.
 
     Manual: the section "Required Access" of each command.
     """
     name = next(iter(command))
-    if name == "usersInfo":
-        users = command[name]
-        return {("viewUser", user["db"]) for user in users} if isinstance(users, list) else {("viewUser", database)}
+    if name in _SHOWN_BY:
+        shown = command[name]
+        databases = {each["db"] for each in shown} if isinstance(shown, list) else {database}
+        return {(_SHOWN_BY[name], each) for each in databases}
     needed = {("grantRole", role["db"]) for role in command.get("roles", ())}
     if command.get("authenticationRestrictions") is not None:
         needed.add(("setAuthenticationRestriction", database))

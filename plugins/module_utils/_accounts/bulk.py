@@ -18,11 +18,15 @@ from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decision import (
     Decision,
+    Offer,
     Step,
     decide,
+    require_end_holds,
+    roles_to_limit,
     user_expired,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.powers import lifts_end
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.purge import Purge, undeclared
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import Accounts, Outrun, tries
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, User
@@ -32,15 +36,27 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan impo
 
 @dataclass(frozen=True)
 class Target:
-    """One user to be changed on a server, judged at the time ``now``; ``own`` says that it is the account in use."""
+    """One user to be changed on a server, judged at the time ``now``; ``own`` says that it is the account in use.
+
+    ``offer`` is what the server offers, None where the account in use may not know.
+    """
 
     accounts: Accounts
     user: User
     now: datetime
     own: bool
+    offer: Offer | None
 
     def decide(self, account: Account | None) -> Decision:
-        return decide(self.user, account, self.accounts.host, self.now)
+        offer = self.offer
+        if offer is None and account and self.user.password is not None:
+            offer = self.accounts.offer_to(self.user.key)
+        decision = decide(self.user, account, self.accounts.host, self.now, offer)
+        roles = frozenset() if user_expired(self.user, self.now) else roles_to_limit(self.user, account)
+        if roles:
+            reasons = lifts_end(self.accounts.privileges(roles), self.user.database)
+            require_end_holds(self.user, reasons, self.accounts.host)
+        return decision
 
     def read(self) -> Account | None:
         return self.accounts.read([self.user.key]).get(self.user.key)
@@ -61,12 +77,17 @@ def plan_users(accounts: Accounts, users: Sequence[User], purge: Purge | None = 
         users = [*users, *_purged(accounts, purge, users, plan, shown)]
     now = accounts.now() if any(user.terms for user in users) else datetime.now(timezone.utc)
     own = _own_key(accounts)
-    targets = [Target(accounts, user, now, user.key == own) for user in sorted(users, key=lambda user: user.key == own)]
+    offer = accounts.offer() if any(_has_credentials(user) for user in users) else None
+    targets = [Target(accounts, user, now, user.key == own, offer) for user in sorted(users, key=lambda user: user.key == own)]
     for target in targets:
         if user_expired(target.user, now):
             shown[target.user.title]["expired"] = True
     _decide_all(targets, plan)
     return plan, shown
+
+
+def _has_credentials(user: User) -> bool:
+    return user.present and (user.password is not None or user.mechanisms is not None)
 
 
 def _own_key(accounts: Accounts) -> Key | None:

@@ -4,9 +4,9 @@
 
 """Temporary access: until when an account is valid, who granted that, and why. Pure.
 
-It is kept in the account itself, ``customData.stronghold``, beside the mark of the collection's own accounts:
-{valid_until: date, granted_by: str, reason: str, granted_at: date, internal: bool}. BSON dates count milliseconds of UTC;
-a client without ``tz_aware`` shows them without a zone.
+It is kept in the account itself, ``customData.stronghold``: {valid_until: date, granted_by: str, reason: str, granted_at: date}.
+BSON dates count milliseconds of UTC; a client without ``tz_aware`` shows them without a zone. What stands there proves nothing,
+since not only the collection can write it: see ``ends`` for until when an account is there, and ``own`` for whose it is.
 
 PRIVATE to the collection.
 """
@@ -21,7 +21,7 @@ from typing import Any
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.moments import in_utc
 
 RESERVED = "stronghold"
-INTERNAL = "internal"
+MARK = "internal"  # by which the collection once knew its own accounts
 _FIELDS = ("valid_until", "granted_by", "reason", "granted_at")
 
 
@@ -63,9 +63,14 @@ def is_expired(grant: Grant | Terms, now: datetime) -> bool:
     return grant.valid_until <= now
 
 
-def is_internal(custom_data: Mapping[str, Any]) -> bool:
-    """Whether the account is one of the collection's own, which a purge leaves alone."""
-    return _reserved(custom_data).get(INTERNAL) is True
+def is_marked(custom_data: Mapping[str, Any]) -> bool:
+    """Whether the account says that it is one of the collection's own."""
+    return _reserved(custom_data).get(MARK) is True
+
+
+def is_unreadable(custom_data: Mapping[str, Any]) -> bool:
+    """Whether there is an end that is none, as it is no date."""
+    return "valid_until" in _reserved(custom_data) and grant_of(custom_data) is None
 
 
 def public(custom_data: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+EXTERNAL = "$external"  # the database of users whom a certificate, or another server, vouches for
+
 
 class Key(NamedTuple):
     """A name and the database in which it is defined; sorted by database. As text ``name@database``."""

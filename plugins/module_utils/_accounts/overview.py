@@ -16,13 +16,22 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts import privileges as sets
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decision import Offer
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.directory import PROBLEM, Document
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import grant_of, is_expired, is_internal, public
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import (
+    grant_of,
+    is_expired,
+    is_marked,
+    is_unreadable,
+    public,
+)
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.own import is_own
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.plain import plain
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.powers import Holder, superusers
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.powers import Holder, lifts_end, superusers
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restrictions import Restriction, comparable, flat
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.roles import title_of
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.scram import STRONGEST_FIRST
 
 
 def wanted_argument_spec() -> dict[str, dict[str, Any]]:
@@ -47,10 +56,15 @@ class Wanted:
         return (not self.databases or key.database in self.databases) and (not self.names or key.name in self.names)
 
 
-def user_entries(users: Sequence[Document], roles: Sequence[Document], now: datetime, wanted: Wanted) -> list[dict[str, Any]]:
-    """An entry for each wanted user. All users and roles are given, as who commands a superuser is one."""
+def user_entries(
+    users: Sequence[Document], roles: Sequence[Document], now: datetime, wanted: Wanted, offer: Offer | None = None
+) -> list[dict[str, Any]]:
+    """An entry for each wanted user. All users and roles are given, as who commands a superuser is one.
+
+    ``offer`` is what the server offers, None where that is not known.
+    """
     almighty, _roles = superusers([_holder(user, "user") for user in users], [_holder(role, "role") for role in roles])
-    return [_user_entry(user, almighty.get(Key.of(user, "user"), []), now) for user in _chosen(users, "user", wanted)]
+    return [_user_entry(user, almighty.get(Key.of(user, "user"), []), now, offer) for user in _chosen(users, "user", wanted)]
 
 
 def role_entries(users: Sequence[Document], roles: Sequence[Document], wanted: Wanted) -> list[dict[str, Any]]:
@@ -63,7 +77,7 @@ def role_entries(users: Sequence[Document], roles: Sequence[Document], wanted: W
     ]
 
 
-def _user_entry(user: Document, because: list[str], now: datetime) -> dict[str, Any]:
+def _user_entry(user: Document, because: list[str], now: datetime, offer: Offer | None) -> dict[str, Any]:
     own, custom_data = flat(user.get("authenticationRestrictions")), user.get("customData") or {}
     grant = grant_of(custom_data)
     return {
@@ -71,6 +85,7 @@ def _user_entry(user: Document, because: list[str], now: datetime) -> dict[str, 
         "database": user["db"],
         **_common(user, because, [own, *(user.get("inheritedAuthenticationRestrictions") or ())]),
         "mechanisms": sorted(user.get("mechanisms") or ()),
+        "usable_mechanisms": offer and _usable(user.get("mechanisms") or (), offer.mechanisms),
         "authentication_restrictions": comparable(own),
         "grant": grant
         and {
@@ -80,9 +95,33 @@ def _user_entry(user: Document, because: list[str], now: datetime) -> dict[str, 
             "granted_at": plain(grant.granted_at),
             "expired": is_expired(grant, now),
         },
-        "internal": is_internal(custom_data),
+        "internal": _is_own(user),
+        "findings": _findings(user),
         "custom_data": plain(public(custom_data)),
     }
+
+
+def _is_own(user: Document) -> bool:
+    return is_own(Key.of(user, "user"), [Key.of(role, "role") for role in user["roles"]])
+
+
+def _findings(user: Document) -> list[str]:
+    """What an account says of itself and should not, or what its end is worth. Clauses about it."""
+    custom_data, found = user.get("customData") or {}, []
+    if is_marked(custom_data) and not _is_own(user):
+        found.append("says that it is an account of this collection, and is none")
+    if is_unreadable(custom_data):
+        found.append("has an end that is no date, so that it never comes")
+    if grant_of(custom_data):
+        reasons = lifts_end(_effective(user), user["db"])
+        found += [f"could lift its own end, or outlive it as another: it {' and '.join(reasons)}"] if reasons else []
+    return found
+
+
+def _usable(stored: Iterable[str], offered: frozenset[str]) -> list[str]:
+    """Those of an account's mechanisms by which the server lets it log in; "external" stands for all that are not SCRAM."""
+    known = offered | ({"external"} if offered - set(STRONGEST_FIRST) else set())
+    return sorted(known.intersection(stored))
 
 
 def _role_entry(role: Document, because: list[str], held_by: list[str]) -> dict[str, Any]:

@@ -12,9 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import EXTERNAL, Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.privileges import ANYTHING, Privileges, covers
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import EXTERNAL
 
 ALMIGHTY = (("admin", "root"), ("admin", "__system"))
 # Where accounts and roles are stored. Being able to write there is being able to write oneself a role.
@@ -28,6 +27,43 @@ class Holder:
     key: Key
     roles: frozenset[Key]
     privileges: Privileges
+
+
+def lifts_end(privileges: Privileges, database: str) -> list[str]:
+    """Ways in which an account of ``database`` with ``privileges`` could lift its own end, or outlive it as somebody else.
+
+    Clauses about it, such as "may create accounts (createUser on shop)".
+    """
+    if ANYTHING in privileges.get((("anyResource", True),), ()):
+        return ["may do anything to everything"]
+    own = {"changeOwnCustomData": "may change what is kept with it", "changeCustomData": "may change what is kept with accounts"}
+    reasons = [f"{words} ({action} on {database})" for action, words in own.items() if covers(privileges, action, database)]
+    others = {
+        "createUser": "may create accounts",
+        "grantRole": "may give roles",
+        "changePassword": "may set the passwords of others",
+    }
+    for action, words in others.items():
+        reasons += [f"{words} ({action} on {place or 'any database'})" for place in _wherever(privileges, action)[:1]]
+    return reasons + _writes(privileges)
+
+
+def _wherever(privileges: Privileges, action: str) -> list[str]:
+    """Databases on which as a whole an action is allowed, the empty name for any."""
+    places = ((dict(resource), actions) for resource, actions in privileges.items())
+    return sorted(
+        fields["db"]
+        for fields, actions in places
+        if "db" in fields and not fields.get("collection") and not actions.isdisjoint({action, ANYTHING})
+    )
+
+
+def _writes(privileges: Privileges) -> list[str]:
+    return [
+        f"may write admin.{store}, where {what} are kept"
+        for store, what in STORES.items()
+        if any(covers(privileges, action, "admin", store) for action in ("insert", "update"))
+    ]
 
 
 def superusers(accounts: Sequence[Holder], roles: Sequence[Holder]) -> tuple[dict[Key, list[str]], dict[Key, list[str]]]:
@@ -62,11 +98,7 @@ def _of_one(holder: Holder, accounts: Mapping[Key, object], roles: Mapping[Key, 
         return ["may do anything to everything"]
     if covers(holder.privileges, "grantRole", "admin"):
         return ["may give any role of the cluster to anybody (grantRole on admin)"]
-    reasons = [
-        f"may write admin.{store}, where {what} are kept"
-        for store, what in STORES.items()
-        if any(covers(holder.privileges, action, "admin", store) for action in ("insert", "update"))
-    ]
+    reasons = _writes(holder.privileges)
     reasons += [
         f"may give the role {key}, which is as good as root (grantRole on {key.database})"
         for key in sorted(roles)

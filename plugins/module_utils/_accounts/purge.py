@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import is_internal
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.own import is_own
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import User
 
 
@@ -37,7 +37,8 @@ def undeclared(
     for document in documents:
         user = User(name=document["user"], database=document["db"], present=False)
         names = {user.name, str(user.key)}
-        if user.key in declared or user.key in in_use or names & purge.protected or is_internal(document.get("customData") or {}):
+        own = is_own(user.key, [Key.of(role, "role") for role in document["roles"]])
+        if own or user.key in declared or user.key in in_use or names & purge.protected:
             continue
         doomed.append(user)
     return doomed

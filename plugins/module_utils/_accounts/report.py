@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import EXTERNAL
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.privileges import merged
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import EXTERNAL
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.words import access
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.markdown import name, table, text
 
@@ -31,6 +31,7 @@ def accounts_report(users: Sequence[Entry], roles: Sequence[Entry], cluster: str
     """Markdown of ``users`` of mongodb_user_info and ``roles`` of mongodb_role_info."""
     parts = [
         _head(users, roles, cluster, date),
+        _findings([user for user in users if user.get("findings")]),
         _superusers([user for user in users if user["superuser"]]),
         _temporary([user for user in users if user["grant"]]),
         _unrestricted([user for user in users if not user["address_restricted"]]),
@@ -45,6 +46,7 @@ def _head(users: Sequence[Entry], roles: Sequence[Entry], cluster: str, date: st
         "accounts": len(users),
         "of them superusers": sum(user["superuser"] for user in users),
         "of them for a limited time": sum(bool(user["grant"]) for user in users),
+        "of them with findings": sum(bool(user.get("findings")) for user in users),
         "of them usable from any address": sum(not user["address_restricted"] for user in users),
         "custom roles": len(roles),
     }
@@ -57,6 +59,11 @@ def _head(users: Sequence[Entry], roles: Sequence[Entry], cluster: str, date: st
         EXPLANATION,
         "",
     ]
+
+
+def _findings(users: Sequence[Entry]) -> list[str]:
+    rows = ([_account(user), text("; ".join(user["findings"]))] for user in users)
+    return ["## Findings", "", *_table_or_none(["account", "what is wrong with it"], rows)]
 
 
 def _superusers(users: Sequence[Entry]) -> list[str]:
@@ -153,9 +160,13 @@ def _sources(user: Entry) -> str:
 
 
 def _means(user: Entry) -> str:
-    return (
-        text(", ".join("certificate" if each == "external" else f"password ({each})" for each in user["mechanisms"])) or "nothing"
-    )
+    usable = user.get("usable_mechanisms")
+    return text(", ".join(_means_of(each, usable is None or each in usable) for each in user["mechanisms"])) or "nothing"
+
+
+def _means_of(mechanism: str, usable: bool) -> str:
+    told = "certificate" if mechanism == "external" else f"password ({mechanism})"
+    return told if usable else f"{told}, which the servers do not offer"
 
 
 def _until(user: Entry) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.authority import Need
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decision import Step
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.own import OWN_ROLES
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.roles import (
     Role,
     Scene,
@@ -111,8 +112,8 @@ def needs(command: Mapping[str, Any], database: str) -> set[Need]:
 
 
 def surplus_roles(server: Roles, declared: Sequence[Role], databases: Sequence[str]) -> list[Role]:
-    """The custom roles of ``databases`` that are not declared, as roles that are to go."""
-    named = {role.key for role in declared}
+    """The custom roles of ``databases`` that are neither declared nor of the collection itself, as roles that are to go."""
+    named = {role.key for role in declared} | OWN_ROLES
     return [Role(key.name, key.database, present=False) for key in server.custom(databases) if key not in named]
 
 

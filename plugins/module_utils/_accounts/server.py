@@ -9,14 +9,16 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.authority import Need, lacking, needs
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decision import Offer
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.privileges import Privileges, merged
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.sessions import kill_sessions
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError, Refusal, StrongholdError
@@ -138,6 +140,27 @@ class Accounts:
         users: list[dict[str, Any]] = self.ask(database, {"usersInfo": 1}, f"list the users of {database}")["users"]
         return users
 
+    def privileges(self, roles: Collection[Key]) -> Privileges:
+        """All that ``roles`` allow, with what they inherit. Raises ItemError where they may not be read, and StrongholdError."""
+        wanted = [key.document("role") for key in sorted(roles)]
+        command = {"rolesInfo": wanted, "showPrivileges": True}
+        documents = self.ask("admin", command, "see what the roles allow")["roles"] if wanted else []
+        return merged(privilege for role in documents for privilege in role.get("inheritedPrivileges") or ())
+
+    def offer(self) -> Offer | None:
+        """All that the server offers; None where the account in use may not know. Raises StrongholdError for the connection."""
+        try:
+            answer = self.ask("admin", {"getParameter": 1, "authenticationMechanisms": 1}, "read how accounts may log in")
+        except ItemError:
+            return None
+        return Offer(frozenset(answer["authenticationMechanisms"]))
+
+    def offer_to(self, key: Key) -> Offer:
+        """What it offers of that for which an account has credentials, which anybody may know (``hello`` in the handshake)."""
+        question = {"hello": 1, "saslSupportedMechs": f"{key.database}.{key.name}"}
+        answer = self.ask("admin", question, f"read how {key} may log in")
+        return Offer(frozenset(answer.get("saslSupportedMechs") or ()), exact=False)
+
     def end_sessions(self, key: Key) -> None:
         """End what a dropped account still does; where that fails there is a warning, as the account itself is gone."""
         try:
@@ -207,7 +230,8 @@ class Accounts:
             kind, code = kind_of(error), code_of(error)
             of_connection = kind in (Kind.UNREACHABLE, Kind.INTERRUPTED) or code == Code.AUTHENTICATION_FAILED
             failure = ServerError if of_connection else Refused
-            told = failure.of(error, self.host, attempt, self._explain(error, database, command))
+            refusal = self._explain(error, database, command)
+            told = failure.of(error, self.host, attempt, refusal, authenticates=self.login.authenticates)
             not_primary = code == Code.NOT_WRITABLE_PRIMARY
             if kind is Kind.INTERRUPTED and not (not_primary and self._is_direct()):
                 raise Outrun(told, uncertain=not not_primary) from error

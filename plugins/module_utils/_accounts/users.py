@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts import scram
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.grants import RESERVED, Terms
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import EXTERNAL, Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restrictions import (
     Restrictions,
     declared_restrictions,
@@ -23,8 +23,6 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.restr
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.names import name_of
-
-EXTERNAL = "$external"
 
 
 def user_argument_spec() -> dict[str, dict[str, Any]]:
@@ -41,7 +39,6 @@ def user_argument_spec() -> dict[str, dict[str, Any]]:
         "valid_until": {"type": "str"},
         "granted_by": {"type": "str"},
         "reason": {"type": "str"},
-        "internal": {"type": "bool"},
         "update_password": {"type": "str", "choices": ["always", "on_create"], "default": "always", "no_log": False},
     }
 
@@ -51,7 +48,7 @@ class User:
     """What is declared of a user; None means keep what is there, empty means clear.
 
     ``overwrite`` lets the password of an existing account be changed. ``terms`` limits its
-    time, ``unlimited`` takes such a limit away. ``internal`` marks an account of the collection itself.
+    time, ``unlimited`` takes such a limit away.
     """
 
     name: str
@@ -63,7 +60,6 @@ class User:
     custom_data: Mapping[str, Any] | None = None
     terms: Terms | None = None
     unlimited: bool = False
-    internal: bool | None = None
     present: bool = True
     overwrite: bool = True
 
@@ -72,7 +68,7 @@ class User:
         """From module parameters of ``user_argument_spec``. Raises ValueError for what cannot be used, as a sentence's end."""
         mechanisms, custom_data = params["mechanisms"], params["custom_data"]
         if RESERVED in (custom_data or {}):
-            raise ValueError(f"the key {RESERVED} in custom_data is reserved for valid_until and internal")
+            raise ValueError(f"the key {RESERVED} in custom_data is reserved for valid_until")
         return cls(
             name=params["name"],
             database=params["database"],
@@ -83,7 +79,6 @@ class User:
             custom_data=custom_data,
             terms=_terms(params),
             unlimited=params["valid_until"] == "",
-            internal=params["internal"],
             present=params["state"] == "present",
             overwrite=params["update_password"] == "always",  # noqa: S105 (a choice, not a password)
         )

@@ -41,7 +41,8 @@ ABILITIES: Mapping[str, frozenset[str]] = {
         "give and take roles": "grantRole revokeRole",
         "set the passwords of others": "changePassword",
         "change what is kept with accounts": "changeCustomData setAuthenticationRestriction",
-        "change the own password": "changeOwnCustomData changeOwnPassword",
+        "change what is kept with the own account, such as its end": "changeOwnCustomData",
+        "change the own password": "changeOwnPassword",
         "see accounts and roles": "listCachedAndActiveUsers viewRole viewUser",
         "see names and statistics": """
             allCollectionStats collStats dbHash dbStats getDatabaseVersion getShardVersion indexStats

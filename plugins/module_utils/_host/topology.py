@@ -17,6 +17,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.names import name_of
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import server_address
 
 HostVars = Mapping[str, Mapping[str, Any]]
 
@@ -59,11 +60,22 @@ def derive(hostvars: HostVars, members: Sequence[str], backups: Sequence[str], p
 
 def _host(name: str, variables: Mapping[str, Any], kind: str) -> dict[str, Any]:
     return {
-        "name": _named(name, "its mongodb_cluster_host", variables.get("mongodb_cluster_host", "")) or name,
+        "name": _name(name, _named(name, "its mongodb_cluster_host", variables.get("mongodb_cluster_host", "")) or name),
         "address": _address(name, variables),
         "zone": _named(name, "its zone", variables.get("mongodb_cluster_zone", "")),
         "kind": kind,
     }
+
+
+def _name(where: str, name: str) -> str:
+    try:
+        if server_address(name, None, ("it", "mongodb_cluster_port")).host == name:
+            return name
+        reason = f"'{name}' has more to it than a name or an address"
+    except ValueError as error:
+        reason = str(error)
+    remedy = "correct mongodb_cluster_host, or its name in the inventory, and give ports in mongodb_cluster_port"
+    raise StrongholdError(where, "know the name of the host", reason, remedy)
 
 
 def _named(where: str, title: str, value: Any) -> str:

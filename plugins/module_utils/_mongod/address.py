@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 DEFAULT_PORT = 27017
 _LAST_PORT = 65535
@@ -49,6 +50,8 @@ class Address(NamedTuple):
 def parse_address(text: str) -> Address:
     """``name``, ``name:port``, IPv4, IPv6 with or without brackets; raises ValueError with a reason."""
     text = text.strip()
+    if "@" in text:  # what is before it may be a password
+        raise ValueError("a connection string is not the address of a server")
     host, separator, port = text, "", ""
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
@@ -64,6 +67,34 @@ def parse_address(text: str) -> Address:
     if separator and not (port.isascii() and port.isdigit() and 0 < int(port) <= _LAST_PORT):
         raise ValueError(f"'{text}' has no valid port")
     return Address(host, int(port) if separator else DEFAULT_PORT)
+
+
+def server_address(text: str, port: int | None, options: tuple[str, str]) -> Address:
+    """The one server of ``options``, the names of that for its host and that for its port, which hold ``text`` and ``port``.
+
+    A port may stand in either. Raises ValueError, a clause that tells what the first option takes. Of a connection string nothing
+    is told but that it is one, since it may hold a password.
+    """
+    takes = f"{options[0]} takes the name or the address of one server, such as db-a.example.org, and"
+    if "://" in text or "@" in text:
+        raise ValueError(f"{takes} no connection string")
+    if "," in text:
+        raise ValueError(f"{takes} '{text}' names several")
+    if text != text.strip():
+        raise ValueError(f"{takes} '{text}' has white space around it")
+    try:
+        found = parse_address(text)
+    except ValueError as error:
+        raise ValueError(f"{takes} {error}") from None
+    named = text != found.host and not text.endswith("]")
+    if named and port not in (None, found.port):
+        raise ValueError(f"{takes} '{text}' contradicts {options[1]}, which is {port}")
+    return found if named or port is None else found._replace(port=port)
+
+
+def located(server: Mapping[str, Any]) -> dict[str, Any]:
+    """``server`` with what its ``host`` and ``port`` mean. Raises ValueError as ``server_address`` does."""
+    return {**server, **server_address(server["host"], server.get("port"), ("host", "port"))._asdict()}
 
 
 @lru_cache(maxsize=1024)

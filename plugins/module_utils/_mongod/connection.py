@@ -59,9 +59,14 @@ class ServerError(StrongholdError):
     closed: bool
 
     @classmethod
-    def of(cls, error: Exception, host: str, attempt: str, refusal: Refusal | None = None) -> Self:
-        """From a PyMongo error, with ``refusal`` instead of what is generally known of it."""
+    def of(cls, error: Exception, host: str, attempt: str, refusal: Refusal | None = None, *, authenticates: bool = True) -> Self:
+        """From a PyMongo error, with ``refusal`` instead of what is generally known of it.
+
+        ``authenticates`` tells whether the client logs in at all.
+        """
         known = explain(error)
+        if not authenticates and code_of(error) == Code.UNAUTHORIZED:
+            known, refusal = NOBODY, None
         made = cls(host, attempt, *(refusal or known))
         made.kind, made.code, made.closed = kind_of(error), code_of(error), known == _CLOSED
         return made
@@ -86,7 +91,7 @@ def connect(login: Login, attempt: str = "connect") -> Iterator[MongoClient[dict
     set is not initiated. Errors raised inside the block by the server are translated too, as a failure of
     ``attempt`` (completes "could not ..."). Raises ServerError.
     """
-    with translate(login.where, attempt):
+    with translate(login.where, attempt, authenticates=login.authenticates):
         try:
             client = _client(login)
         except OSError as error:  # of a TLS file: PyMongo passes these on as they are
@@ -108,12 +113,12 @@ def _leave_without_waiting() -> None:
 
 
 @contextmanager
-def translate(host: str, attempt: str) -> Iterator[None]:
-    """Raise a ServerError for every PyMongo error in the block."""
+def translate(host: str, attempt: str, *, authenticates: bool = True) -> Iterator[None]:
+    """Raise a ServerError for every PyMongo error in the block. ``authenticates`` is as for ``ServerError.of``."""
     try:
         yield
     except pymongo_errors.PyMongoError as error:
-        raise ServerError.of(error, host, attempt) from error
+        raise ServerError.of(error, host, attempt, authenticates=authenticates) from error
 
 
 def _client(login: Login) -> MongoClient[dict[str, Any]]:
@@ -155,12 +160,21 @@ def _client(login: Login) -> MongoClient[dict[str, Any]]:
     return pymongo.MongoClient(address, **options)
 
 
+NOBODY = Refusal(
+    "nobody is logged in, as neither login_user nor auth_mechanism=MONGODB-X509 is given",
+    "give login_user and login_password; a server without any account gets its first from stronghold.mongodb.mongodb_bootstrap",
+)
+
 _BY_CODE: Mapping[int, Refusal] = {
     Code.BAD_VALUE: Refusal("the server does not accept a value ({detail})", "correct the option that it names"),
     Code.UNAUTHORIZED: Refusal("the account lacks the privilege ({detail})", "log in with an account that holds it"),
     Code.AUTHENTICATION_FAILED: Refusal(
         "the server refused the user name, the password or the client's address",
         "check login_user, login_password, login_database and the account's authenticationRestrictions",
+    ),
+    Code.MECHANISM_UNAVAILABLE: Refusal(
+        "the server offers neither auth_mechanism nor, without one, any for which the account has credentials ({detail})",
+        "set auth_mechanism to one that both know, or have another account set this one's mechanisms and password anew",
     ),
     Code.ROLE_NOT_FOUND: Refusal("a role does not exist ({detail})", "create the role first, or correct its name and database"),
     Code.NOT_YET_INITIALIZED: Refusal(

@@ -13,12 +13,15 @@ import platform
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import DEFAULT_PORT, server_address
+
 
 def login_argument_spec() -> dict[str, dict[str, Any]]:
     """The connection options of every module that talks to mongod; documented in the doc fragment ``login``."""
     return {
         "login_host": {"type": "str", "default": "localhost"},
-        "login_port": {"type": "int", "default": 27017},
+        "login_port": {"type": "int"},
         "login_user": {"type": "str"},
         "login_password": {"type": "str", "no_log": True},
         "login_database": {"type": "str", "default": "admin"},
@@ -52,7 +55,7 @@ class Login:
     """Where and as whom to connect. ``host`` is a name or address without port; ``timeout`` is in seconds."""
 
     host: str = "localhost"
-    port: int = 27017
+    port: int = DEFAULT_PORT
     user: str | None = None
     password: str | None = None
     database: str = "admin"
@@ -67,10 +70,11 @@ class Login:
 
     @classmethod
     def from_params(cls, params: dict[str, Any]) -> Login:
-        """From module parameters of ``login_argument_spec``."""
+        """From module parameters of ``login_argument_spec``. Raises StrongholdError for what names no server."""
+        host, port = _server(params["login_host"], params["login_port"])
         return cls(
-            host=params["login_host"],
-            port=params["login_port"],
+            host=host,
+            port=port,
             user=params["login_user"],
             password=params["login_password"],
             database=params["login_database"],
@@ -103,3 +107,13 @@ class Login:
     def anonymous(self) -> Login:
         """The same address and TLS settings without credentials."""
         return replace(self, user=None, password=None, auth_mechanism=None)
+
+
+def _server(host: str, port: int | None) -> tuple[str, int]:
+    if host.startswith("/"):  # a Unix socket
+        return host, port or DEFAULT_PORT
+    try:
+        return server_address(host, port, ("login_host", "login_port"))
+    except ValueError as error:
+        remedy = "give one server there, its port in login_port, and account, TLS and replica set in the options for them"
+        raise StrongholdError(platform.node(), "connect", str(error), remedy) from None

@@ -37,6 +37,7 @@ class Command(Generic[S]):
     StrongholdError. ``run`` does the work: it tells what it did by a function, a line each, and returns what failed while the
     rest was done, or raises StrongholdError. A command that ``connects`` has ``login`` in its file, fields of ``Login``.
     ``libraries`` are the distributions that it needs besides Python. ``leaves`` are files that would grow old without it.
+    ``state`` are folders below /var/lib that its service has besides those that are declared, its own first.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Command(Generic[S]):
     connects: bool = False
     libraries: tuple[str, ...] = ()
     leaves: Callable[[S], Sequence[Path]] = _nothing
+    state: tuple[str, ...] = ()
 
     def require_libraries(self) -> None:
         """Raises StrongholdError where this Python lacks one of them."""

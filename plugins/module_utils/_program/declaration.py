@@ -82,7 +82,8 @@ class Declared:
         if reasons:
             attempt = f"accept the units of the command {command.name}"
             raise StrongholdError(platform.node(), attempt, "; ".join(reasons), "correct them")
-        reach = units.Reach(**{name: tuple(service[name] or ()) for name in _LISTS[1:]})
+        reached = {name: tuple(service[name] or ()) for name in _LISTS[1:]}
+        reach = units.Reach(**{**reached, "state": tuple(dict.fromkeys((*command.state, *reached["state"])))})
         words = {name: service[name] for name in ("description", "kind", "timeout", "user", "restart")}
         unit = units.Service(
             unit_name(command.name),

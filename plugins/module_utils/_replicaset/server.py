@@ -227,7 +227,7 @@ class ReplicaSet:
         for _attempt in patience(self._timeout, POLL):
             try:
                 client = self._primary_client(attempt)
-                with translate(self._where, attempt):
+                with translate(self._where, attempt, authenticates=self._login.authenticates):
                     return act(client)
             except (_AgainError, StrongholdError) as error:
                 if not _passes(error):

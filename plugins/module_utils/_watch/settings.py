@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.fields import filled, unfit
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import located
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import THIRD
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import KINDS
 
@@ -75,7 +76,7 @@ def accepted(found: Mapping[str, Any]) -> CertificateSettings:
     reasons = unfit(CertificateSettings, found) or [*_unfit_entries(found)]
     if not reasons:
         certificates = tuple(filled(WatchedCertificate, entry) for entry in found["certificates"])
-        servers = tuple(filled(WatchedServer, entry) for entry in found.get("servers", ()))
+        servers = tuple(filled(WatchedServer, located(entry)) for entry in found.get("servers", ()))
         settings = filled(CertificateSettings, {**found, "certificates": certificates, "servers": servers})
         reasons = [*_contradictions(settings)]
     if reasons:
@@ -91,7 +92,14 @@ def _unfit_entries(found: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name} is no list"
             continue
         for entry in entries:
-            yield from unfit(kind, entry, title)
+            yield from unfit(kind, entry, title) or (_unfit_address(entry) if kind is WatchedServer else ())
+
+
+def _unfit_address(server: Mapping[str, Any]) -> Iterator[str]:
+    try:
+        located(server)
+    except ValueError as error:
+        yield f"of a server {error}"
 
 
 def _contradictions(settings: CertificateSettings) -> Iterator[str]:

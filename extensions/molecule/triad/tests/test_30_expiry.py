@@ -55,6 +55,8 @@ def test_the_timer_runs_and_starts_at_boot(hosts: dict[str, Host], name: str) ->
     assert hosts[name].check_output("systemctl show stronghold-expiry.service -P Result") == "success"
     settings = hosts[name].file("/etc/stronghold/expiry.json")
     assert (settings.user, oct(settings.mode)) == ("root", "0o600")
+    remembered = hosts[name].file("/var/lib/stronghold/expiry")
+    assert (remembered.user, remembered.mode & 0o022) == ("root", 0)
     program = hosts[name].file("/opt/stronghold/bin/stronghold")
     assert (program.user, oct(program.mode)) == ("root", "0o755")
 
