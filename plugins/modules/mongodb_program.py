@@ -293,9 +293,7 @@ applied:
 
 from pathlib import Path
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import finish, funnel, require_once
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import Module, finish, funnel, require_once
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.declaration import (
     PROGRAM,
     Declared,
@@ -305,7 +303,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._program.instal
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = Module(
         argument_spec={
             "commands": {"type": "list", "elements": "dict", "required": True, "options": argument_spec()},
             "program_file": {"type": "path", "default": PROGRAM},

@@ -470,11 +470,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, locks, moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import finish, funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import Module, finish, funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import library, pem
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import (
     RELATIONS,
@@ -487,14 +485,14 @@ T = TypeVar("T")
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec(), supports_check_mode=True, **RELATIONS)
+    module = Module(argument_spec(), supports_check_mode=True, **RELATIONS)
     with ExitStack() as stack:
         with funnel(module):
             host = _planned(module, stack)
         finish(module, host.plan, certificates=host.results, clock=moments.text(host.now))
 
 
-def _planned(module: AnsibleModule, stack: ExitStack) -> Host:
+def _planned(module: Module, stack: ExitStack) -> Host:
     params: dict[str, Any] = module.params
     name = platform.node()
     problem = library.problem()

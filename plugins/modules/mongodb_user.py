@@ -242,26 +242,31 @@ users:
       type: str
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.bulk import plan_users
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.purge import Purge
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import Accounts
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import User, user_argument_spec
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import Items, declared, finish, funnel, one_or_many
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import (
+    Items,
+    Module,
+    declared,
+    finish,
+    funnel,
+    one_or_many,
+)
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import require_pymongo
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login, login_argument_spec
 
 
 def main() -> None:
     shared = {**login_argument_spec(), "protected": {"type": "list", "elements": "str", "default": []}}
-    module = AnsibleModule(**one_or_many(shared, user_argument_spec(), "users"))
+    module = Module(**one_or_many(shared, user_argument_spec(), "users"))
     require_pymongo(module)
     with funnel(module):
         manage(module)
 
 
-def manage(module: AnsibleModule) -> None:
+def manage(module: Module) -> None:
     users = declared(module.params, "users", "user", User.from_params)
     params = module.params
     purge = Purge(tuple(params["databases"]), frozenset(params["protected"])) if params["purge"] else None

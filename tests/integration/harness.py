@@ -132,6 +132,21 @@ def run_module(
     return result
 
 
+LOG = "log-of-the-host"
+_RECORDER = """import syslog
+def record(*words):
+    with open({path!r}, "a") as stream:
+        stream.write(str(words[-1]))
+syslog.syslog = record
+"""
+
+
+def logging_to(folder: Path) -> list[str]:
+    """For ``within`` of ``run_module``: what the module logs on its host is then in the file ``LOG`` of ``folder``."""
+    (folder / "sitecustomize.py").write_text(_RECORDER.format(path=str(folder / LOG)))
+    return ["env", f"PYTHONPATH={folder}:{ROOT / '.tree'}"]
+
+
 def unchanged(result: dict[str, Any]) -> bool:
     return not result.get("failed") and result["changed"] is False
 

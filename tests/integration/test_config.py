@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 from integration import ports
-from integration.harness import one_sentence, run_module
+from integration.harness import LOG, logging_to, one_sentence, run_module
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import MASK
 from lab.binaries import mongod_tree
 
 PORT = ports.first(__file__)
@@ -104,6 +105,37 @@ def test_a_changed_option_is_the_whole_diff(arguments: dict[str, Any]) -> None:
     assert changed["changes"] == [f"change {arguments['config_file']}"]
     assert changed["diff"][0]["before"] == "net:\n  port: 27017\n"
     assert changed["diff"][0]["after"] == "net:\n  port: 27018\n"
+
+
+SECRETS = (
+    "net:\n  port: 27017\n  tls:\n    clusterPassword: CanaryOfThePassword\nsetParameter:\n  ldapQueryPassword: CanarySecond\n"
+)
+
+
+def test_no_secret_and_no_file_is_in_a_result_or_in_the_log_of_the_host(arguments: dict[str, Any], tmp_path: Path) -> None:
+    within = logging_to(tmp_path)
+    mongod = tmp_path / "bin" / "mongod"  # a Community server takes no LDAP: this one takes all, as another edition does
+    mongod.write_text("#!/bin/sh\n")
+    mongod.chmod(0o755)
+    given = {**arguments, "mongod": str(mongod), "config": SECRETS, "drop_in": "[Service]\n# CanaryOfTheDropIn\n"}
+    results = [run_module("mongodb_config", check=check, within=within, **given) for check in (True, False)]
+    changed = {**given, "config": SECRETS.replace("Canary", "CanaryNew").replace("27017", "27018")}
+    results.append(run_module("mongodb_config", within=within, **changed))
+    mongod.write_text("#!/bin/sh\necho Error: CanaryNewOfThePassword is bad; exit 2\n")
+    results.append(run_module("mongodb_config", within=within, **{**changed, "config": changed["config"] + "extra: 1\n"}))
+    assert [bool(result.get("failed")) for result in results] == [False, False, False, True]
+    assert Path(arguments["config_file"]).read_text() == changed["config"]
+    logged = (tmp_path / LOG).read_text()
+    assert logged.count("Invoked with") == len(results)
+    assert "config_file=" in logged
+    for shown in (*map(str, results), logged):
+        assert [word for word in ("CanaryOfThePassword", "CanarySecond", "CanaryNew", "CanaryOfTheKey") if word in shown] == []
+    assert "CanaryOfTheDropIn" in str(results[1]["diff"])
+    assert "CanaryOfTheDropIn" not in logged
+    assert "27017" not in logged
+    hidden = SECRETS.replace("CanaryOfThePassword", MASK).replace("CanarySecond", MASK)
+    assert results[2]["diff"][0]["before"] == hidden
+    assert results[2]["diff"][0]["after"] == hidden.replace(MASK, f"{MASK} (new)").replace("27017", "27018")
 
 
 def test_a_missing_account_is_one_sentence(arguments: dict[str, Any]) -> None:

@@ -27,6 +27,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.run impor
 
 _READING = 60  # seconds that mongod has for a configuration
 Check = Callable[[str], None]
+Difference = Callable[[str, str], "tuple[str, str]"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,10 @@ ROOT = Owner(0, 0)
 
 @dataclass(frozen=True)
 class File:
-    """A file to have. ``secret`` keeps its content out of the diff; ``check`` may refuse new text by raising."""
+    """A file to have. ``check`` may refuse new text by raising.
+
+    ``secret`` keeps its content out of the diff; ``difference`` makes what the diff shows of the texts before and after.
+    """
 
     path: Path
     content: str | bytes
@@ -60,6 +64,7 @@ class File:
     mode: int
     secret: bool = False
     check: Check | None = None
+    difference: Difference | None = None
 
     @property
     def data(self) -> bytes:
@@ -91,6 +96,8 @@ def plan_file(plan: Plan, wanted: File) -> None:
         before, after = ("" if present is None else wanted.shown(present)), wanted.shown(wanted.data)
         if wanted.secret:
             before, after = MASK if before else "", f"{MASK} (new)"
+        elif wanted.difference:
+            before, after = wanted.difference(before, after)
         verb = "write" if present is None else "change"
         plan.add(f"{verb} {wanted.path}", str(wanted.path), before, after, _writer(wanted))
     elif actual and actual != (wanted.owner, wanted.mode):

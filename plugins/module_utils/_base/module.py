@@ -24,6 +24,20 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan impo
 Item = TypeVar("Item")
 
 
+class Module(AnsibleModule):  # type: ignore[misc]
+    """A module with options that hold other options, which the log of its host does not get.
+
+    AnsibleModule logs them as Python writes them, and misses a secret in there that has a backslash, a quote or a new line.
+    """
+
+    def log(self, msg: str, log_args: Mapping[str, Any] | None = None) -> None:
+        if log_args:
+            nested = {name for name, option in self.argument_spec.items() if "options" in option}
+            log_args = {name: "NOT_LOGGING_PARAMETER" if name in nested else value for name, value in log_args.items()}
+            msg = f"Invoked with {' '.join(f'{name}={value}' for name, value in log_args.items())}"
+        super().log(msg, log_args)
+
+
 @contextmanager
 def funnel(module: AnsibleModule, plan: Plan | None = None) -> Iterator[None]:
     """Turn every exception into one sentence; with ``plan``, also report the changes that were already applied."""
@@ -37,6 +51,18 @@ def funnel(module: AnsibleModule, plan: Plan | None = None) -> Iterator[None]:
             exception=traceback.format_exc(),
             **_progress(plan),
         )
+
+
+def without_files(module: AnsibleModule, **shown: str | None) -> dict[str, Any]:
+    """The parameters; in results each option of ``shown``, which holds a whole file, stands as it is given here.
+
+    The argument spec has ``no_log`` for these options, which keeps them out of the host's log. It would also mask what
+    equals them in results, such as the difference of a file without secrets; that is taken back.
+    """
+    given = dict(module.params)
+    module.params.update(shown)
+    module.no_log_values.difference_update({given[name] for name in shown})
+    return given
 
 
 def one_or_many(shared: Mapping[str, Any], options: Mapping[str, Any], many: str) -> dict[str, Any]:
