@@ -27,7 +27,7 @@ options:
     required: true
   config_file:
     description:
-      - Path of the configuration file. It is for O(user) alone.
+      - Path of the configuration file. It is root's, and O(group) may read it.
     type: path
     default: /etc/mongod.conf
   keyfile:
@@ -38,7 +38,7 @@ options:
     type: str
   keyfile_file:
     description:
-      - Path of the key file. It is for O(user) alone.
+      - Path of the key file. It is for O(user) alone, since mongod takes no key file that its group may read.
     type: path
     default: /etc/stronghold/keyfile
   drop_in:
@@ -158,7 +158,8 @@ def build(params: dict[str, Any]) -> Plan:
     plan_directories(plan, map(Path, params["directories"]), owner, 0o750)
     path = Path(params["config_file"])
     check = read_by_mongod(params["mongod"], path)
-    plan_file(plan, File(path, params["config"], owner, 0o600, check=check, difference=conf_secrets.difference))
+    readable = Owner(ROOT.uid, owner.gid)
+    plan_file(plan, File(path, params["config"], readable, 0o640, check=check, difference=conf_secrets.difference))
     if params["keyfile"] is not None:
         path = Path(params["keyfile_file"])
         plan_file(plan, File(path, params["keyfile"], owner, 0o600, secret=True, check=keyfile.taken_by_mongod(path)))

@@ -64,7 +64,7 @@ def test_check_mode_predicts_what_a_run_then_does(arguments: dict[str, Any], tmp
     assert predicted["changes"] == done["changes"]
     assert len(done["changes"]) == 5
     assert (mode(arguments["config_file"]), mode(arguments["keyfile_file"]), mode(arguments["drop_in_file"])) == (
-        0o600,
+        0o640,
         0o600,
         0o644,
     )
@@ -85,6 +85,22 @@ def test_a_loose_mode_is_corrected(arguments: dict[str, Any], name: str) -> None
     Path(path).chmod(0o777)
     assert run_module("mongodb_config", **arguments)["changes"] == [f"correct owner and mode of {path}"]
     assert mode(path) == before
+
+
+def test_the_service_may_read_its_configuration_and_not_write_it(arguments: dict[str, Any]) -> None:
+    """What an earlier version made is given to root, with no other content that would be a reason for a restart."""
+    account = pwd.getpwnam("nobody")
+    given = {**arguments, "user": "nobody", "group": grp.getgrgid(account.pw_gid).gr_name}
+    run_module("mongodb_config", **given)
+    path = Path(arguments["config_file"])
+    os.chown(path, account.pw_uid, account.pw_gid)
+    path.chmod(0o600)
+    before = path.stat()
+    assert run_module("mongodb_config", **given)["changes"] == [f"correct owner and mode of {path}"]
+    after, key = path.stat(), Path(arguments["keyfile_file"]).stat()
+    assert (after.st_uid, after.st_gid, stat.S_IMODE(after.st_mode)) == (0, account.pw_gid, 0o640)
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert (key.st_uid, stat.S_IMODE(key.st_mode)) == (account.pw_uid, 0o600)
 
 
 @pytest.mark.parametrize("check", [True, False])

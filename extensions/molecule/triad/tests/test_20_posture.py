@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 
 import pytest
@@ -24,7 +25,7 @@ MEMBERS = ["db-a", "db-b", "db-c"]
 def test_private_files_are_private(hosts: dict[str, Host], name: str) -> None:
     host = hosts[name]
     for path, owner, mode in (
-        ("/etc/mongod.conf", "mongodb", 0o600),
+        ("/etc/mongod.conf", "root", 0o640),
         ("/etc/stronghold/tls/member.pem", "mongodb", 0o600),
         ("/etc/stronghold/tls/client.pem", "root", 0o600),
         ("/etc/stronghold/tls/ca.pem", "root", 0o644),
@@ -48,6 +49,7 @@ def test_the_service_is_confined(hosts: dict[str, Host], name: str) -> None:
     assert facts["Seccomp"] == "2"
     assert int(facts["CapBnd"], 16) == 0
     assert facts["Uid"].split()[0] == host.check_output("id -u mongodb")
+    assert re.search(r"^Max core file size +0 +0 ", host.file(f"/proc/{pid}/limits").content_string, re.MULTILINE)
     mounts = host.file(f"/proc/{pid}/mountinfo").content_string.splitlines()
     root = next(line.split() for line in mounts if line.split()[4] == "/")
     assert "ro" in root[5].split(",")
