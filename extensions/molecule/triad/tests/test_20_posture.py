@@ -19,6 +19,7 @@ from lab import access, podman, status
 from lab.fleet import Fleet
 
 MEMBERS = ["db-a", "db-b", "db-c"]
+READER = "KanarienvogelAReader"
 
 
 @pytest.mark.parametrize("name", MEMBERS)
@@ -96,6 +97,16 @@ def test_the_localhost_exception_is_closed(fleet: Fleet, hosts: dict[str, Host],
     with access.client(fleet, fleet.host(name)) as client:
         parameter = client.admin.command({"getParameter": 1, "enableLocalhostAuthBypass": 1})
     assert parameter["enableLocalhostAuthBypass"] is False
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_who_may_read_does_not_run_code_on_the_server(fleet: Fleet, hosts: dict[str, Host], name: str) -> None:
+    preference = {"readPreference": "secondaryPreferred"}
+    with access.client(fleet, fleet.host(name), username="reports", password=READER, **preference) as client:
+        assert list(client.orders.none.find({})) == []
+        with pytest.raises(OperationFailure, match="engine"):
+            list(client.orders.none.find({"$where": "true"}))
+    assert hosts[name].check_output("systemctl show mongod -P MemoryDenyWriteExecute") == "yes"
 
 
 def test_zone_placement(fleet: Fleet) -> None:
