@@ -110,13 +110,12 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.file_plan import (
-    ROOT,
     File,
-    Owner,
     plan_directories,
     plan_file,
     read_by_mongod,
 )
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.identity import ROOT, Owner
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import finish, funnel, without_files
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Plan
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.systemd import Systemd

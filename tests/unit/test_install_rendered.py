@@ -86,6 +86,8 @@ def test_kernel_files(version: str, golden: str, template: str, name: str) -> No
         "cpu": {"avx": True, "atomics": False},
         "pip_wheel": "/usr/share/python-wheels/pip-21.3.1-py3-none-any.whl",
         "nft": True,
+        "logrotate": True,
+        "rooms": [],
         "numa_nodes": 2,
         "cluster_auth": None,
         "tls_mode": None,

@@ -9,11 +9,9 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
-import grp
 import hashlib
 import os
 import platform
-import pwd
 import stat
 import tempfile
 from collections.abc import Callable, Iterable
@@ -21,34 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, locks
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import Refusal, StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import Refusal
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.identity import Owner
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import MASK, Plan
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.run import Output, run
 
 _READING = 60  # seconds that mongod has for a configuration
 Check = Callable[[str], None]
 Difference = Callable[[str, str], "tuple[str, str]"]
-
-
-@dataclass(frozen=True)
-class Owner:
-    """Numeric ids of an account and a group."""
-
-    uid: int
-    gid: int
-
-    @classmethod
-    def named(cls, user: str, group: str) -> Owner:
-        """Raises StrongholdError where the host lacks the account or the group."""
-        try:
-            return cls(pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid)
-        except KeyError as error:
-            reason = f"there is no such account or group ({error.args[0]})"
-            remedy = "apply stronghold.mongodb.mongodb_host first"
-            raise StrongholdError(platform.node(), f"give files to {user}:{group}", reason, remedy) from error
-
-
-ROOT = Owner(0, 0)
 
 
 @dataclass(frozen=True)

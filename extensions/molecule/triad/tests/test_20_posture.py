@@ -104,9 +104,19 @@ def test_who_may_read_does_not_run_code_on_the_server(fleet: Fleet, hosts: dict[
     preference = {"readPreference": "secondaryPreferred"}
     with access.client(fleet, fleet.host(name), username="reports", password=READER, **preference) as client:
         assert list(client.orders.none.find({})) == []
-        with pytest.raises(OperationFailure, match="engine"):
+        with pytest.raises(OperationFailure, match=r"(?i)engine"):
             list(client.orders.none.find({"$where": "true"}))
     assert hosts[name].check_output("systemctl show mongod -P MemoryDenyWriteExecute") == "yes"
+
+
+def test_the_log_is_kept_within_bounds(hosts: dict[str, Host]) -> None:
+    host = hosts["db-b"]
+    host.check_output("truncate --size +101M /var/log/mongodb/mongod.log && systemctl start stronghold-logs.service")
+    former, log = (host.file(f"/var/log/mongodb/{name}") for name in ("mongod.log.1", "mongod.log"))
+    assert [(file.user, oct(file.mode)) for file in (former, log)] == [("mongodb", "0o600")] * 2
+    pid = host.check_output("systemctl show mongod -P MainPID")
+    assert host.check_output(f"readlink /proc/{pid}/fd/* | grep /var/log/mongodb/") == log.path
+    assert "mongodb_storage_free_bytes{path=" in host.file("/var/lib/stronghold/metrics/mongodb_storage.prom").content_string
 
 
 def test_zone_placement(fleet: Fleet) -> None:
