@@ -113,13 +113,13 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.file_plan
     File,
     plan_directories,
     plan_file,
-    read_by_mongod,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.identity import ROOT, Owner
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import finish, funnel, without_files
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Plan
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.systemd import Systemd
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod import conf_secrets, keyfile
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.conf_check import read_by_mongod
 
 
 def main() -> None:

@@ -115,6 +115,14 @@ def test_what_mongod_refuses_replaces_nothing(arguments: dict[str, Any], *, chec
     assert Path(arguments["drop_in_file"]).read_text() == arguments["drop_in"]
 
 
+def test_what_mongod_says_in_its_log_is_told_in_words(arguments: dict[str, Any]) -> None:
+    refused = run_module("mongodb_config", **{**arguments, "config": "setParameter:\n  nonsense: 5\n"})
+    assert (
+        "because mongod refuses it: Error during global initialization: Unknown --setParameter 'nonsense'; correct"
+        in refused["msg"]
+    )
+
+
 def test_a_changed_option_is_the_whole_diff(arguments: dict[str, Any]) -> None:
     run_module("mongodb_config", **arguments)
     changed = run_module("mongodb_config", **{**arguments, "config": "net:\n  port: 27018\n"})

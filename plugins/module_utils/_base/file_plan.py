@@ -13,18 +13,14 @@ import hashlib
 import os
 import platform
 import stat
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, locks
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import Refusal
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.identity import Owner
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import MASK, Plan
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.run import Output, run
 
-_READING = 60  # seconds that mongod has for a configuration
 Check = Callable[[str], None]
 Difference = Callable[[str, str], "tuple[str, str]"]
 
@@ -90,30 +86,6 @@ def plan_absent(plan: Plan, path: Path, *, secret: bool = False) -> None:
     if present is not None:
         before = MASK if secret else present.decode(errors="replace")
         plan.add(f"remove {path}", str(path), before, None, _remover(path))
-
-
-def read_by_mongod(program: str, path: Path) -> Check:
-    """A check that lets mongod read a configuration, as ``mongod --outputConfig`` does: options, types and parameters."""
-
-    def check(content: str) -> None:
-        with tempfile.NamedTemporaryFile("w", suffix=".conf", encoding="utf-8") as scratch:
-            scratch.write(content)
-            scratch.flush()
-
-            def explain(output: Output) -> Refusal:
-                said = (output.complaint or " ".join(output.text.split())).replace(scratch.name, str(path))
-                return Refusal(f"mongod refuses it: {said[:500]}", "correct the option; nothing was changed")
-
-            run(
-                [program, "--outputConfig", "--config", scratch.name],
-                host=platform.node(),
-                attempt=f"replace {path}",
-                timeout=_READING,
-                explain=explain,
-                missing="install mongodb-org-server first",
-            )
-
-    return check
 
 
 def _status(path: Path) -> tuple[Owner, int] | None:
