@@ -21,11 +21,13 @@ options:
   config:
     description:
       - Content of the configuration file.
+      - Values of options whose name tells that they are secret, such as C(net.tls.certificateKeyFilePassword), are masked in
+        every result, and the host's log holds none of it.
     type: str
     required: true
   config_file:
     description:
-      - Path of the configuration file. It is for O(user) alone.
+      - Path of the configuration file. It is root's, and O(group) may read it.
     type: path
     default: /etc/mongod.conf
   keyfile:
@@ -36,7 +38,7 @@ options:
     type: str
   keyfile_file:
     description:
-      - Path of the key file. It is for O(user) alone.
+      - Path of the key file. It is for O(user) alone, since mongod takes no key file that its group may read.
     type: path
     default: /etc/stronghold/keyfile
   drop_in:
@@ -106,27 +108,26 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.file_plan import (
-    ROOT,
     File,
-    Owner,
     plan_directories,
     plan_file,
-    read_by_mongod,
 )
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import accept, finish, funnel
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.identity import ROOT, Owner
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import accept, finish, funnel, without_files
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Plan
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.systemd import Systemd
-from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod import keyfile
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod import conf_secrets, keyfile
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.conf_check import read_by_mongod
 
 
 def main() -> None:
     module = accept(
         argument_spec={
-            "config": {"type": "str", "required": True},
+            "config": {"type": "str", "required": True, "no_log": True},
             "config_file": {"type": "path", "default": "/etc/mongod.conf"},
             "keyfile": {"type": "str", "no_log": True},
             "keyfile_file": {"type": "path", "default": "/etc/stronghold/keyfile", "no_log": False},
-            "drop_in": {"type": "str"},
+            "drop_in": {"type": "str", "no_log": True},
             "drop_in_file": {"type": "path", "default": "/etc/systemd/system/mongod.service.d/stronghold.conf"},
             "directories": {"type": "list", "elements": "path", "default": []},
             "user": {"type": "str", "default": "mongodb"},
@@ -136,10 +137,13 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    seen = conf_secrets.masked(module.params["config"])
+    params = without_files(module, config=seen.text, drop_in=module.params["drop_in"])
+    module.no_log_values.update(seen.secrets)
     with funnel(module):
-        unit = Systemd(module.params["service"])
+        unit = Systemd(params["service"])
         active = unit.is_active()
-        plan = build(module.params)
+        plan = build(params)
         if not unit.is_enabled():
             plan.add(f"start {unit.unit} at boot", f"unit {unit.unit}", "disabled", "enabled", unit.enable)
     finish(module, plan, active=active)
@@ -150,7 +154,9 @@ def build(params: dict[str, Any]) -> Plan:
     owner = Owner.named(params["user"], params["group"])
     plan_directories(plan, map(Path, params["directories"]), owner, 0o750)
     path = Path(params["config_file"])
-    plan_file(plan, File(path, params["config"], owner, 0o600, check=read_by_mongod(params["mongod"], path)))
+    check = read_by_mongod(params["mongod"], path)
+    readable = Owner(ROOT.uid, owner.gid)
+    plan_file(plan, File(path, params["config"], readable, 0o640, check=check, difference=conf_secrets.difference))
     if params["keyfile"] is not None:
         path = Path(params["keyfile_file"])
         plan_file(plan, File(path, params["keyfile"], owner, 0o600, secret=True, check=keyfile.taken_by_mongod(path)))

@@ -23,6 +23,12 @@ options:
       - Data directory of the server. It need not exist.
     type: path
     required: true
+  writes:
+    description:
+      - Other paths to which the server writes, such as the folder of its log. They need not exist.
+    type: list
+    elements: path
+    default: []
   user:
     description:
       - Account under which mongod runs.
@@ -92,6 +98,10 @@ nft:
   description: Whether nft is installed.
   returned: success
   type: bool
+logrotate:
+  description: Whether logrotate is installed.
+  returned: success
+  type: bool
 cpu:
   description: Whether the processor has V(avx) and V(atomics).
   returned: success
@@ -108,6 +118,12 @@ mount:
   description: The file system of O(db_path), with its point, fstype, options, free_mb, and read_ahead_sectors of 512 bytes.
   returned: success
   type: dict
+rooms:
+  description: >-
+    Of each file system at or below O(db_path) and O(writes) the path at which the server writes to it, free_mb and size_mb.
+  returned: success
+  type: list
+  elements: dict
 thp:
   description: Settings of transparent huge pages, each with value and writable, or null where the kernel has it not.
   returned: success
@@ -204,6 +220,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._host.survey im
 
 ARGUMENT_SPEC = {
     "db_path": {"type": "path", "required": True},
+    "writes": {"type": "list", "elements": "path", "default": []},
     "user": {"type": "str", "required": True},
     "group": {"type": "str", "required": True},
     "venv": {"type": "path", "required": True},

@@ -46,8 +46,11 @@ options:
           - V(certificates) judges the certificates, authorities and revocation lists of its O(commands[].settings) as
             M(stronghold.mongodb.mongodb_tls_info) does, and tells of each in one line. It fails, one sentence for each,
             where one is near its end, would be refused, or is not the one that the running server presents.
+          - V(logs) has logrotate rename, compress and remove the logs of a server with C(systemLog.logRotate=reopen), which it
+            tells to open them again. No line is lost, whenever it is interrupted. Then it measures the room on the file systems
+            to which the server writes.
         type: str
-        choices: [allowlist, certificates, expiry]
+        choices: [allowlist, certificates, expiry, logs]
         required: true
       state:
         description:
@@ -60,11 +63,15 @@ options:
         description:
           - Of V(expiry) C(protected), the names of accounts, such as V(admin@admin), that it never removes, whatever is
             written into them.
-          - Of V(certificates) what it looks at. It is kept in a file for root alone, and has no place for secrets.
+          - What the commands V(certificates) and V(logs) look at. It is kept in a file for root alone, and has no place for
+            secrets.
           - The options C(ca_file), C(crl_file), C(certificates), C(servers), C(renew_before) and C(timeout) of
             M(stronghold.mongodb.mongodb_tls_info). Each server needs the C(path) of one of the certificates.
           - C(metrics_file), where wanted, is a file that receives metrics for the textfile collector of Prometheus' node
             exporter. Its directory must exist.
+          - What the command V(logs) keeps up, a list C(logs), each with C(path), C(max_mb), to which it grows about, how many
+            former ones to C(keep), and after how many C(days) they go; C(user) and C(group), whose they are; the C(service),
+            by default V(mongod); C(paths) to which it writes; and C(metrics_file).
           - V(allowlist) has no settings.
         type: dict
         default: {}

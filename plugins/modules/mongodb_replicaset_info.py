@@ -128,6 +128,8 @@ default_write_concern:
   sample: {"w": "majority", "wtimeout": 0}
 """
 
+from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.module import accept, funnel
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import require_pymongo

@@ -121,6 +121,8 @@ users:
       type: str
 """
 
+from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.directory import Directory, databases_of
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.overview import (
     Wanted,

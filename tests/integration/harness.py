@@ -44,6 +44,11 @@ class Mongod:
     options: list[str] = field(default_factory=list)
     process: subprocess.Popen[bytes] | None = None
     bind: str = "127.0.0.1"
+    log_file: Path = Path()
+
+    def __post_init__(self) -> None:
+        if self.log_file == Path():
+            self.log_file = self.home / "log"
 
     @property
     def address(self) -> str:
@@ -54,7 +59,7 @@ class Mongod:
         command = [
             str(mongod_tree(self.version) / "bin" / "mongod"),
             *("--dbpath", str(self.home / "data"), "--port", str(self.port), "--bind_ip", self.bind),
-            *("--logpath", str(self.home / "log"), "--logappend", "--nounixsocket"),
+            *("--logpath", str(self.log_file), "--logappend", "--nounixsocket"),
             *("--wiredTigerCacheSizeGB", "0.25", "--setParameter", "diagnosticDataCollectionEnabled=false"),
             *self.options,
         ]
@@ -72,8 +77,7 @@ class Mongod:
             time.sleep(0.05)
 
     def log(self) -> str:
-        path = self.home / "log"
-        return path.read_text() if path.exists() else ""
+        return self.log_file.read_text() if self.log_file.exists() else ""
 
     def stop(self, *, kill: bool = False) -> None:
         if self.process and self.process.poll() is None:
@@ -130,6 +134,21 @@ def run_module(
     if done.returncode:
         result["rc"] = done.returncode
     return result
+
+
+LOG = "log-of-the-host"
+_RECORDER = """import syslog
+def record(*words):
+    with open({path!r}, "a") as stream:
+        stream.write(str(words[-1]))
+syslog.syslog = record
+"""
+
+
+def logging_to(folder: Path) -> list[str]:
+    """For ``within`` of ``run_module``: what the module logs on its host is then in the file ``LOG`` of ``folder``."""
+    (folder / "sitecustomize.py").write_text(_RECORDER.format(path=str(folder / LOG)))
+    return ["env", f"PYTHONPATH={folder}:{ROOT / '.tree'}"]
 
 
 def unchanged(result: dict[str, Any]) -> bool:

@@ -20,6 +20,7 @@ BLOCKS = {
     "test_certificates_by_itself": range(20500, 20540),
     "test_replicaset_names": range(20600, 20620),
     "test_config": range(20640, 20650),
+    "test_logs": range(20650, 20660),
     "test_user": range(21000, 21010),
     "test_user_bulk": range(21010, 21060),
     "test_role": range(21200, 21220),

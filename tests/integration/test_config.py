@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 from integration import ports
-from integration.harness import one_sentence, run_module
+from integration.harness import LOG, logging_to, one_sentence, run_module
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import MASK
 from lab.binaries import mongod_tree
 
 PORT = ports.first(__file__)
@@ -63,7 +64,7 @@ def test_check_mode_predicts_what_a_run_then_does(arguments: dict[str, Any], tmp
     assert predicted["changes"] == done["changes"]
     assert len(done["changes"]) == 5
     assert (mode(arguments["config_file"]), mode(arguments["keyfile_file"]), mode(arguments["drop_in_file"])) == (
-        0o600,
+        0o640,
         0o600,
         0o644,
     )
@@ -86,6 +87,22 @@ def test_a_loose_mode_is_corrected(arguments: dict[str, Any], name: str) -> None
     assert mode(path) == before
 
 
+def test_the_service_may_read_its_configuration_and_not_write_it(arguments: dict[str, Any]) -> None:
+    """What an earlier version made is given to root, with no other content that would be a reason for a restart."""
+    account = pwd.getpwnam("nobody")
+    given = {**arguments, "user": "nobody", "group": grp.getgrgid(account.pw_gid).gr_name}
+    run_module("mongodb_config", **given)
+    path = Path(arguments["config_file"])
+    os.chown(path, account.pw_uid, account.pw_gid)
+    path.chmod(0o600)
+    before = path.stat()
+    assert run_module("mongodb_config", **given)["changes"] == [f"correct owner and mode of {path}"]
+    after, key = path.stat(), Path(arguments["keyfile_file"]).stat()
+    assert (after.st_uid, after.st_gid, stat.S_IMODE(after.st_mode)) == (0, account.pw_gid, 0o640)
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert (key.st_uid, stat.S_IMODE(key.st_mode)) == (account.pw_uid, 0o600)
+
+
 @pytest.mark.parametrize("check", [True, False])
 def test_what_mongod_refuses_replaces_nothing(arguments: dict[str, Any], *, check: bool) -> None:
     run_module("mongodb_config", **arguments)
@@ -98,12 +115,51 @@ def test_what_mongod_refuses_replaces_nothing(arguments: dict[str, Any], *, chec
     assert Path(arguments["drop_in_file"]).read_text() == arguments["drop_in"]
 
 
+def test_what_mongod_says_in_its_log_is_told_in_words(arguments: dict[str, Any]) -> None:
+    refused = run_module("mongodb_config", **{**arguments, "config": "setParameter:\n  nonsense: 5\n"})
+    assert (
+        "because mongod refuses it: Error during global initialization: Unknown --setParameter 'nonsense'; correct"
+        in refused["msg"]
+    )
+
+
 def test_a_changed_option_is_the_whole_diff(arguments: dict[str, Any]) -> None:
     run_module("mongodb_config", **arguments)
     changed = run_module("mongodb_config", **{**arguments, "config": "net:\n  port: 27018\n"})
     assert changed["changes"] == [f"change {arguments['config_file']}"]
     assert changed["diff"][0]["before"] == "net:\n  port: 27017\n"
     assert changed["diff"][0]["after"] == "net:\n  port: 27018\n"
+
+
+SECRETS = (
+    "net:\n  port: 27017\n  tls:\n    clusterPassword: CanaryOfThePassword\nsetParameter:\n  ldapQueryPassword: CanarySecond\n"
+)
+
+
+def test_no_secret_and_no_file_is_in_a_result_or_in_the_log_of_the_host(arguments: dict[str, Any], tmp_path: Path) -> None:
+    within = logging_to(tmp_path)
+    mongod = tmp_path / "bin" / "mongod"  # a Community server takes no LDAP: this one takes all, as another edition does
+    mongod.write_text("#!/bin/sh\n")
+    mongod.chmod(0o755)
+    given = {**arguments, "mongod": str(mongod), "config": SECRETS, "drop_in": "[Service]\n# CanaryOfTheDropIn\n"}
+    results = [run_module("mongodb_config", check=check, within=within, **given) for check in (True, False)]
+    changed = {**given, "config": SECRETS.replace("Canary", "CanaryNew").replace("27017", "27018")}
+    results.append(run_module("mongodb_config", within=within, **changed))
+    mongod.write_text("#!/bin/sh\necho Error: CanaryNewOfThePassword is bad; exit 2\n")
+    results.append(run_module("mongodb_config", within=within, **{**changed, "config": changed["config"] + "extra: 1\n"}))
+    assert [bool(result.get("failed")) for result in results] == [False, False, False, True]
+    assert Path(arguments["config_file"]).read_text() == changed["config"]
+    logged = (tmp_path / LOG).read_text()
+    assert logged.count("Invoked with") == len(results)
+    assert "config_file=" in logged
+    for shown in (*map(str, results), logged):
+        assert [word for word in ("CanaryOfThePassword", "CanarySecond", "CanaryNew", "CanaryOfTheKey") if word in shown] == []
+    assert "CanaryOfTheDropIn" in str(results[1]["diff"])
+    assert "CanaryOfTheDropIn" not in logged
+    assert "27017" not in logged
+    hidden = SECRETS.replace("CanaryOfThePassword", MASK).replace("CanarySecond", MASK)
+    assert results[2]["diff"][0]["before"] == hidden
+    assert results[2]["diff"][0]["after"] == hidden.replace(MASK, f"{MASK} (new)").replace("27017", "27018")
 
 
 def test_a_missing_account_is_one_sentence(arguments: dict[str, Any]) -> None:

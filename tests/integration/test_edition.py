@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod import options
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.edition import enterprise_options
 from lab.binaries import mongod_tree
 
@@ -43,11 +44,17 @@ def nested(dotted: str, value: Any) -> dict[str, Any]:
     return dict(value)
 
 
-def community_reads(config: dict[str, Any], folder: Path) -> bool:
+def mongod_says(config: dict[str, Any], folder: Path) -> str:
+    """Why a Community server refuses a configuration; empty where it takes it."""
     file = folder / "mongod.conf"
     file.write_text(json.dumps(config))
     mongod = mongod_tree("6.0.27") / "bin" / "mongod"
-    return subprocess.run([mongod, "--outputConfig", "--config", file], capture_output=True, check=False).returncode == 0
+    done = subprocess.run([mongod, "--outputConfig", "--config", file], capture_output=True, check=False, text=True)
+    return done.stdout + done.stderr if done.returncode else ""
+
+
+def community_reads(config: dict[str, Any], folder: Path) -> bool:
+    return mongod_says(config, folder) == ""
 
 
 @pytest.mark.parametrize(("option", "value"), REFUSED.items())
@@ -67,3 +74,30 @@ def test_what_community_knows_is_not_named(option: str, value: Any, tmp_path: Pa
 def test_engines_and_mechanisms_of_other_editions_are_named() -> None:
     config = {"storage": {"engine": "inMemory"}, "setParameter": {"authenticationMechanisms": "SCRAM-SHA-256,GSSAPI"}}
     assert enterprise_options(config) == ["setParameter.authenticationMechanisms: GSSAPI", "storage.engine: inMemory"]
+
+
+WRONG = {"true or false": "perhaps", "a whole number": "many", "a number": "much", "a text": {"a": "b"}}
+LATER = {"net.proxyPort", "net.tls.clusterAuthX509.attributes", "net.tls.clusterAuthX509.extensionValue"}  # than the server here
+
+
+@pytest.mark.parametrize("name", sorted(set(options.KINDS) - LATER))
+def test_what_is_refused_before_there_is_a_server_is_refused_by_one(name: str, tmp_path: Path) -> None:
+    """Each known option: it has this name, and a value that the collection refuses is refused, by some only at the start."""
+    kind = options.KINDS[name]
+    config = nested(name, WRONG.get(kind, "another") if kind else {"a": {"b": "c"}})
+    said = mongod_says(config, tmp_path)
+    assert "Unrecognized option" not in said or f"Unrecognized option: {name}." in said, said
+    assert bool(options.problems(config, "community", "6.0")) is bool(kind)
+    if kind and not said:
+        words = [mongod_tree("6.0.27") / "bin" / "mongod", "--config", tmp_path / "mongod.conf", "--dbpath", tmp_path]
+        started = subprocess.run(words, capture_output=True, check=False, timeout=30)
+        assert started.returncode > 0
+        assert b"another" in started.stdout + started.stderr
+
+
+@pytest.mark.parametrize(
+    "value", [{"net": {"port": "27018"}}, {"net": {"ipv6": "true"}}, {"storage": {"syncPeriodSecs": 1.5}}, {"net": {"tls": {}}}]
+)
+def test_what_a_server_takes_is_not_refused_for_how_it_is_written(value: dict[str, Any], tmp_path: Path) -> None:
+    assert mongod_says(value, tmp_path) == ""
+    assert options.problems(value, "community", "6.0") == []

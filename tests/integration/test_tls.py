@@ -27,7 +27,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from integration import ports
-from integration.harness import Mongod, run_module
+from integration.harness import LOG, Mongod, logging_to, run_module
 from integration.tls_site import BIN, Site, openssl, serials
 from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 
@@ -346,7 +346,11 @@ def test_a_request_is_signed_elsewhere_and_brought_back(issued: Site) -> None:
         assert issued.files() == before
     options["certificates"][0]["certificate"] = _signed(issued, text, wanted)
     assert run_module("mongodb_tls", **options)["certificates"][0]["issued"]
-    assert not run_module("mongodb_tls", **options)["changed"]
+    also = (issued.authority / "ca.pem").read_text()
+    assert not run_module("mongodb_tls", within=logging_to(issued.home), **options, also_trust=[also])["changed"]
+    logged = (issued.home / LOG).read_text()
+    assert "Invoked with" in logged
+    assert "BEGIN CERTIFICATE" not in logged, "whole files are in the log of the host"
 
 
 def _signed(site: Site, text: str, wanted: Wanted, now: datetime | None = None) -> str:

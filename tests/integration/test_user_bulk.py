@@ -20,7 +20,7 @@ from typing import Any
 import pymongo
 import pytest
 from integration import ports
-from integration.harness import Mongod, mongods, one_sentence, run_module, unchanged
+from integration.harness import LOG, Mongod, logging_to, mongods, one_sentence, run_module, unchanged
 from integration.sites import Kind, Site, declared, login, manage, served
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.bulk import plan_users
@@ -372,6 +372,18 @@ def test_an_unreachable_server_ends_within_its_timeout() -> None:
     where = {"login_host": "127.0.0.1", "login_port": PORT + 9, "tls": False, "login_timeout": 2}
     assert "nothing listens there" in one_sentence(run_module("mongodb_user", name="n", **where))
     assert time.monotonic() - begin < 10
+
+
+@pytest.mark.parametrize("password", ["Canary", "Canary\\of", "Canary'\"of", "Canary\nof", "Canary\u00e4of"])
+def test_no_password_is_in_the_log_of_the_host(tmp_path: Path, password: str) -> None:
+    where = {"login_host": "127.0.0.1", "login_port": PORT + 9, "tls": False, "login_timeout": 1}
+    users = [{"name": "n", "password": password}]
+    result = run_module("mongodb_user", within=logging_to(tmp_path), users=users, **where)
+    assert "nothing listens there" in one_sentence(result)
+    assert "Canary" not in str(result)
+    logged = (tmp_path / LOG).read_text()
+    assert f"login_port={PORT + 9}" in logged
+    assert "Canary" not in logged
 
 
 def test_a_server_that_goes_away_ends_the_call_with_what_was_applied(tmp_path: Path, certificates: Path) -> None:

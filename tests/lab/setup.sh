@@ -16,7 +16,7 @@ python=${PYTHON:-python3}
 # command that must be found = Debian package that brings it
 declare -A packages=(
     [podman]=podman [runc]=runc [/usr/lib/podman/netavark]=netavark [/usr/lib/podman/aardvark-dns]=aardvark-dns
-    [iptables]=iptables [nft]=nftables [debootstrap]=debootstrap [patchelf]=patchelf [gpg]=gpg [ssh]=openssh-client
+    [iptables]=iptables [nft]=nftables [logrotate]=logrotate [debootstrap]=debootstrap [patchelf]=patchelf [gpg]=gpg [ssh]=openssh-client
     [openssl]=openssl [ip]=iproute2 [npm]=npm
 )
 missing=()

@@ -19,7 +19,7 @@ import yaml
 from programs import ROOT, ansible
 
 from ansible_collections.stronghold.mongodb.plugins.filter.topology import topology
-from ansible_collections.stronghold.mongodb.plugins.module_utils._watch import certificates
+from ansible_collections.stronghold.mongodb.plugins.module_utils._watch import certificates, logs
 
 PREFIX = "stronghold.mongodb."
 TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -31,8 +31,8 @@ PLAYBOOKS = [
     if file.name not in {"inventory.yml", "requirements.yml", "execution-environment.yml"}
 ]
 # Names that begin like a role's variable and are none.
-OTHER_NAMES = {"mongodb_certificates", "mongodb_hosts", "mongodb_backup", "mongodb_monitoring"}
-METRICS = {gauge.name for gauge in certificates.gauges((), datetime.now(timezone.utc))}
+OTHER_NAMES = {"mongodb_certificates", "mongodb_storage", "mongodb_hosts", "mongodb_backup", "mongodb_monitoring"}
+METRICS = {gauge.name for gauge in (*certificates.gauges((), datetime.now(timezone.utc)), *logs.gauges((), 0))}
 
 
 def named(path: Path) -> str:

@@ -38,6 +38,8 @@ SURVEY: dict[str, Any] = {
     "python": "/usr/bin/python3.11",
     "pip_wheel": "/usr/share/python-wheels/pip-23.0.1-py3-none-any.whl",
     "nft": True,
+    "logrotate": True,
+    "rooms": [{"path": "/data", "free_mb": 9000, "size_mb": 20000}],
     "cpu": {"avx": True, "atomics": False},
     "numa_nodes": 1,
     "swap_mb": 0,
@@ -99,6 +101,21 @@ def test_a_ready_host_lacks_nothing() -> None:
         "thp": {"values": {THP_ENABLED: "never", THP_DEFRAG: "never"}, "apply": False},
         "venv": {"create": False, "install": False},
     }
+
+
+@pytest.mark.parametrize(
+    ("free", "size", "told"), [(99, 500, True), (100, 500, False), (2047, 100_000, True), (2048, 100_000, False)]
+)
+def test_a_log_that_is_nearly_full_is_told(free: int, size: int, told: bool) -> None:
+    rooms = [*SURVEY["rooms"], {"path": "/var/log/mongodb", "free_mb": free, "size_mb": size}]
+    sentence = f"only {free} of {size} MiB are free for /var/log/mongodb, and mongod ends when that is full"
+    assert decide({"rooms": rooms})["findings"] == ([sentence] if told else [])
+    assert decide({"rooms": rooms}, member=False)["findings"] == []
+
+
+def test_a_member_gets_what_rotates_its_log() -> None:
+    assert decide({"logrotate": False})["packages"] == ["logrotate"]
+    assert decide({"logrotate": False}, member=False)["packages"] == []
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,7 @@ def surveyed(venv: Path) -> HostState:
     return survey.survey(
         {
             "db_path": "/var/lib/mongodb",
+            "writes": ["/var/log/mongodb"],
             "user": "root",
             "group": "root",
             "venv": str(venv),

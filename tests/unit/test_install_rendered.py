@@ -86,6 +86,8 @@ def test_kernel_files(version: str, golden: str, template: str, name: str) -> No
         "cpu": {"avx": True, "atomics": False},
         "pip_wheel": "/usr/share/python-wheels/pip-21.3.1-py3-none-any.whl",
         "nft": True,
+        "logrotate": True,
+        "rooms": [],
         "numa_nodes": 2,
         "cluster_auth": None,
         "tls_mode": None,
@@ -145,9 +147,8 @@ def test_mongod_waits_for_the_file_that_the_server_role_writes() -> None:
     assert f"\nConditionPathExists={server['__mongodb_server_unit']}\n" in gate
 
 
-@pytest.mark.parametrize("guarded", [True, False])
-def test_mongod_runs_as_declared_and_waits_for_the_packet_filter_where_there_is_one(guarded: bool) -> None:
-    unit = render(
+def mongod_unit(*, guarded: bool = True, javascript: bool = False) -> list[str]:
+    return render(
         "mongodb_server",
         "stronghold.conf.j2",
         mongodb_cluster_service_user="ledger",
@@ -161,7 +162,17 @@ def test_mongod_runs_as_declared_and_waits_for_the_packet_filter_where_there_is_
         __mongodb_server_inputs=["/etc/mongod.conf"],
         __mongodb_server_started_with="/run/stronghold/mongod-started-with",
         __mongodb_host_survey={"numa_nodes": 1},
-    )
-    lines = unit.splitlines()
+        __mongodb_server_effective={"security": {"javascriptEnabled": javascript}},
+    ).splitlines()
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_mongod_runs_as_declared_and_waits_for_the_packet_filter_where_there_is_one(guarded: bool) -> None:
+    lines = mongod_unit(guarded=guarded)
     assert {"User=ledger", "Group=books", "ReadWritePaths=/srv/ledger/data /var/log/mongodb"} <= set(lines)
     assert ("Requires=stronghold-firewall.service" in lines, "After=stronghold-firewall.service" in lines) == (guarded, guarded)
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_memory_is_writable_or_executable_unless_javascript_is_compiled_into_it(javascript: bool) -> None:
+    assert ("MemoryDenyWriteExecute=true" in mongod_unit(javascript=javascript)) is not javascript

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.module_utils.basic import AnsibleModule
 from programs import ROOT, ansible
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base import module as frame
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import login_argument_spec
 
 PACKAGE = "ansible_collections.stronghold.mongodb.plugins.modules"
@@ -31,7 +31,7 @@ class Accepted(Exception):
         self.supports_check_mode = supports_check_mode
 
 
-def refuse(*arguments: Any, **named: Any) -> None:
+def refuse(_module: Any, *arguments: Any, **named: Any) -> None:
     raise Accepted(*arguments, **named)
 
 
@@ -39,7 +39,7 @@ def accepted(name: str) -> Accepted:
     """What the module gives to AnsibleModule."""
     module = importlib.import_module(f"{PACKAGE}.{name}")
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Accepted) as caught:
-        patch.setattr(frame, "AnsibleModule", refuse)
+        patch.setattr(AnsibleModule, "__init__", refuse)
         module.main()
     return caught.value
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist import connections
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base import file_plan
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod import conf_check
 
 
 def program(folder: Path, name: str, script: str) -> str:
@@ -32,8 +32,8 @@ def test_connections_that_cannot_be_listed_in_time_hinder_and_fail_nothing(
 
 
 def test_a_configuration_that_mongod_does_not_read_in_time_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_plan, "_READING", 0.2)
-    check = file_plan.read_by_mongod(program(tmp_path, "mongod", "exec sleep 60"), tmp_path / "mongod.conf")
+    monkeypatch.setattr(conf_check, "_READING", 0.2)
+    check = conf_check.read_by_mongod(program(tmp_path, "mongod", "exec sleep 60"), tmp_path / "mongod.conf")
     with pytest.raises(StrongholdError, match=r"could not replace \S+/mongod.conf because mongod did not end within 0.2 s; see"):
         check("net: {}")
 
@@ -41,7 +41,7 @@ def test_a_configuration_that_mongod_does_not_read_in_time_is_refused(tmp_path: 
 def test_what_mongod_says_of_a_configuration_names_the_file_that_it_becomes(tmp_path: Path) -> None:
     mongod = program(tmp_path, "mongod", 'echo "Unrecognized option in $3" >&2; exit 2')
     with pytest.raises(StrongholdError) as refused:
-        file_plan.read_by_mongod(mongod, Path("/etc/mongod.conf"))("net: {}")
+        conf_check.read_by_mongod(mongod, Path("/etc/mongod.conf"))("net: {}")
     assert (refused.value.reason, refused.value.remedy) == (
         "mongod refuses it: Unrecognized option in /etc/mongod.conf",
         "correct the option; nothing was changed",

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import metrics
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.file_plan import ROOT, File, plan_file
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.file_plan import File, plan_file
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.identity import ROOT
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Plan
 from ansible_collections.stronghold.mongodb.plugins.module_utils._member import start_record
 

@@ -58,7 +58,7 @@ LONG = Service(
     timeout=90,
     user="daemon",
     restart="on-failure",
-    limits={"NOFILE": "64000", "CORE": "0"},
+    limits={"NOFILE": "64000"},
     reach=Reach(devices=("/dev/loop0", "/dev/mapper/control"), families=("AF_UNIX",)),
 )
 ALONE = Service("stronghold-alone", "A service that reaches nothing", "/bin/true")

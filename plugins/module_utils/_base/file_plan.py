@@ -9,50 +9,28 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
-import grp
 import hashlib
 import os
 import platform
-import pwd
 import stat
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, locks
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import Refusal, StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.identity import Owner
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import MASK, Plan
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.run import Output, run
 
-_READING = 60  # seconds that mongod has for a configuration
 Check = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Owner:
-    """Numeric ids of an account and a group."""
-
-    uid: int
-    gid: int
-
-    @classmethod
-    def named(cls, user: str, group: str) -> Owner:
-        """Raises StrongholdError where the host lacks the account or the group."""
-        try:
-            return cls(pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid)
-        except KeyError as error:
-            reason = f"there is no such account or group ({error.args[0]})"
-            remedy = "apply stronghold.mongodb.mongodb_host first"
-            raise StrongholdError(platform.node(), f"give files to {user}:{group}", reason, remedy) from error
-
-
-ROOT = Owner(0, 0)
+Difference = Callable[[str, str], "tuple[str, str]"]
 
 
 @dataclass(frozen=True)
 class File:
-    """A file to have. ``secret`` keeps its content out of the diff; ``check`` may refuse new text by raising."""
+    """A file to have. ``check`` may refuse new text by raising.
+
+    ``secret`` keeps its content out of the diff; ``difference`` makes what the diff shows of the texts before and after.
+    """
 
     path: Path
     content: str | bytes
@@ -60,6 +38,7 @@ class File:
     mode: int
     secret: bool = False
     check: Check | None = None
+    difference: Difference | None = None
 
     @property
     def data(self) -> bytes:
@@ -91,6 +70,8 @@ def plan_file(plan: Plan, wanted: File) -> None:
         before, after = ("" if present is None else wanted.shown(present)), wanted.shown(wanted.data)
         if wanted.secret:
             before, after = MASK if before else "", f"{MASK} (new)"
+        elif wanted.difference:
+            before, after = wanted.difference(before, after)
         verb = "write" if present is None else "change"
         plan.add(f"{verb} {wanted.path}", str(wanted.path), before, after, _writer(wanted))
     elif actual and actual != (wanted.owner, wanted.mode):
@@ -105,30 +86,6 @@ def plan_absent(plan: Plan, path: Path, *, secret: bool = False) -> None:
     if present is not None:
         before = MASK if secret else present.decode(errors="replace")
         plan.add(f"remove {path}", str(path), before, None, _remover(path))
-
-
-def read_by_mongod(program: str, path: Path) -> Check:
-    """A check that lets mongod read a configuration, as ``mongod --outputConfig`` does: options, types and parameters."""
-
-    def check(content: str) -> None:
-        with tempfile.NamedTemporaryFile("w", suffix=".conf", encoding="utf-8") as scratch:
-            scratch.write(content)
-            scratch.flush()
-
-            def explain(output: Output) -> Refusal:
-                said = (output.complaint or " ".join(output.text.split())).replace(scratch.name, str(path))
-                return Refusal(f"mongod refuses it: {said[:500]}", "correct the option; nothing was changed")
-
-            run(
-                [program, "--outputConfig", "--config", scratch.name],
-                host=platform.node(),
-                attempt=f"replace {path}",
-                timeout=_READING,
-                explain=explain,
-                missing="install mongodb-org-server first",
-            )
-
-    return check
 
 
 def _status(path: Path) -> tuple[Owner, int] | None:

@@ -25,9 +25,23 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.text_opti
 Item = TypeVar("Item")
 
 
+class Module(AnsibleModule):  # type: ignore[misc]
+    """A module with options that hold other options, which the log of its host does not get.
+
+    AnsibleModule logs them as Python writes them, and misses a secret in there that has a backslash, a quote or a new line.
+    """
+
+    def log(self, msg: str, log_args: Mapping[str, Any] | None = None) -> None:
+        if log_args:
+            nested = {name for name, option in self.argument_spec.items() if "options" in option}
+            log_args = {name: "NOT_LOGGING_PARAMETER" if name in nested else value for name, value in log_args.items()}
+            msg = f"Invoked with {' '.join(f'{name}={value}' for name, value in log_args.items())}"
+        super().log(msg, log_args)
+
+
 def accept(argument_spec: Mapping[str, Any], **relations: Any) -> AnsibleModule:
-    """An AnsibleModule, which fails where something else was given for an option that is text: see ``text_options``."""
-    module = AnsibleModule(argument_spec, **relations)
+    """A module, which fails where something else was given for an option that is text: see ``text_options``."""
+    module = Module(argument_spec, **relations)
     with funnel(module):
         # AnsibleModule has made text of everything by now; what it was given is read again.
         for reason in misread(argument_spec, _load_params()):
@@ -50,6 +64,18 @@ def funnel(module: AnsibleModule, plan: Plan | None = None) -> Iterator[None]:
             exception=traceback.format_exc(),
             **_progress(plan),
         )
+
+
+def without_files(module: AnsibleModule, **shown: str | None) -> dict[str, Any]:
+    """The parameters; in results each option of ``shown``, which holds a whole file, stands as it is given here.
+
+    The argument spec has ``no_log`` for these options, which keeps them out of the host's log. It would also mask what
+    equals them in results, such as the difference of a file without secrets; that is taken back.
+    """
+    given = dict(module.params)
+    module.params.update(shown)
+    module.no_log_values.difference_update({given[name] for name in shown})
+    return given
 
 
 def one_or_many(shared: Mapping[str, Any], options: Mapping[str, Any], many: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Union
+from typing import IO, Any, Union
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import Refusal, StrongholdError
 
@@ -107,9 +107,11 @@ def run(
     explain: Explain = complained,
     missing: str = Program.missing,
     slow: str = Program.slow,
+    identity: tuple[int, int] | None = None,
 ) -> Output:
     """Run a program to its end; ``timeout`` is in seconds, the rest as in ``Program``.
 
+    With ``identity``, uid and gid, it runs as that account, in no other group.
     Raises StrongholdError, with ``host`` and ``attempt``, where it is not installed, takes too long, or ends otherwise than
     with ``accept``.
     """
@@ -123,6 +125,7 @@ def run(
             timeout=timeout,
             check=False,
             env=_environment(program),
+            **_as(identity),
         )
     except OSError as error:
         raise _not_run(program, host, attempt, error) from error
@@ -132,6 +135,10 @@ def run(
     if output.code not in accept:
         raise StrongholdError(host, attempt, *explain(output))
     return output
+
+
+def _as(identity: tuple[int, int] | None) -> dict[str, Any]:
+    return {"user": identity[0], "group": identity[1], "extra_groups": []} if identity else {}
 
 
 @contextmanager

@@ -63,11 +63,15 @@ class Systemd:
         if done.code:
             raise self.failure("read anew", done.complaint or done.ended)
 
+    def main_pid(self) -> int:
+        """Of the running unit's main process, else 0."""
+        shown = self._systemctl("show", "--property=MainPID", "--value", self.unit).text.strip()
+        return int(shown) if shown.isdigit() else 0
+
     def program_replaced(self) -> bool:
         """Whether the running unit's program is no longer the one on disk, as after an update of its package (proc(5), exe)."""
-        pid = self._systemctl("show", "--property=MainPID", "--value", self.unit).text.strip()
         try:
-            return str(Path(f"/proc/{pid}/exe").readlink()).endswith(" (deleted)")
+            return str(Path(f"/proc/{self.main_pid()}/exe").readlink()).endswith(" (deleted)")
         except OSError:
             return False
 

@@ -45,6 +45,7 @@ _BELOW_FAMILIES = (
 class Reach:
     """What a confined service may do, in the words of systemd.exec(5); everything else is refused.
 
+    Each of them holds keys or passwords in its memory, so that none leaves a core dump.
     ``writes`` are absolute paths, with ``-`` before one that may be missing. ``state`` are folders below /var/lib, which are
     made. ``capabilities`` are all that it may have. ``devices`` are device nodes. ``families`` are those of its sockets, AF_UNIX
     where there are none: an empty list would admit all, and not every systemd knows "none".
@@ -59,6 +60,7 @@ class Reach:
     def lines(self) -> list[str]:
         return [
             "UMask=0077",
+            "LimitCORE=0",
             "NoNewPrivileges=true",
             f"CapabilityBoundingSet={' '.join(self.capabilities)}",
             "AmbientCapabilities=",

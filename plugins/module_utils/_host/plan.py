@@ -31,6 +31,8 @@ THP_ON = {"enabled": "always", "defrag": "defer+madvise", "khugepaged/max_ptes_n
 THP_ON_SINCE = (8, 0)
 AVX_SINCE = (5, 0)
 RSEQ_KERNEL = (6, 19)
+NEARLY_FULL = 20
+"""Per cent of a file system that should be free."""
 READ_AHEAD_SECTORS = (8, 32)
 LOGIN_DENIED = ("nologin", "false")
 MANY_NODES = 2
@@ -148,12 +150,24 @@ def _lack_of_space(survey: HostState, settings: Settings) -> str:
     return f"only {free} MiB are free for {settings['path']}, {wanted} are wanted" if free < wanted else ""
 
 
+def _nearly_full(survey: HostState, settings: Settings) -> list[str]:
+    """Of the other file systems, which may be small, those with too little room by their size and by what is declared."""
+    return [
+        f"only {room['free_mb']} of {room['size_mb']} MiB are free for {room['path']}, and mongod ends when that is full"
+        for room in survey["rooms"]
+        if room["path"] != settings["path"]
+        and room["free_mb"] < min(int(settings["min_free_mb"]), room["size_mb"] * NEARLY_FULL // 100)
+    ]
+
+
 def _storage_findings(survey: HostState, settings: Settings) -> list[str]:
     mount, path = survey["mount"], settings["path"]
     low, high = READ_AHEAD_SECTORS
     ahead = mount["read_ahead_sectors"]
     lack = _lack_of_space(survey, settings)
     findings = [lack] if lack and survey["has_data"] else []
+    if settings["member"]:
+        findings += _nearly_full(survey, settings)
     if mount["fstype"] != "xfs":
         findings.append(f"{path} is on {mount['fstype']}, XFS is recommended")
     if "noatime" not in mount["options"]:
@@ -198,6 +212,7 @@ def _packages(survey: HostState, settings: Settings, venv: Mapping[str, bool], t
         "python3-pip-wheel" if settings["os_family"] == "RedHat" else "python3-pip-whl": venv["install"]
         and not survey["pip_wheel"],
         "nftables": settings["member"] and settings["firewall"] and not survey["nft"],
+        "logrotate": settings["member"] and not survey["logrotate"],
     }
     return [name for name, missing in wanted.items() if missing]
 

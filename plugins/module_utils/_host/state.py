@@ -43,6 +43,14 @@ class Mount(TypedDict):
     read_ahead_sectors: int | None
 
 
+class FileSystem(TypedDict):
+    """One that the server writes to, by the path at which it does."""
+
+    path: str
+    free_mb: int
+    size_mb: int
+
+
 class Account(TypedDict):
     uid: int
     shell: str
@@ -72,11 +80,14 @@ class HostState(TypedDict):
     pip_wheel: str
     """A pip that runs without being installed, or an empty string."""
     nft: bool
+    logrotate: bool
     cpu: dict[str, bool]
     """avx and atomics."""
     numa_nodes: int
     swap_mb: int
     mount: Mount
+    rooms: list[FileSystem]
+    """The data path's, and those of other paths where they are others."""
     thp: dict[str, KernelFile | None]
     """enabled, defrag, khugepaged/max_ptes_none."""
     thp_unit_enabled: bool

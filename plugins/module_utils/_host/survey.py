@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import run
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.room import rooms
 from ansible_collections.stronghold.mongodb.plugins.module_utils._host.state import (
     Account,
     DigestedFile,
@@ -85,9 +86,10 @@ print(json.dumps({item.metadata["Name"].lower(): item.version for item in found}
 
 
 class Request(TypedDict):
-    """``packages`` are names besides MongoDB's own."""
+    """``packages`` are names besides MongoDB's own, ``writes`` are paths besides ``db_path``."""
 
     db_path: str
+    writes: Sequence[str]
     user: str
     group: str
     venv: str
@@ -108,10 +110,15 @@ def survey(request: Request) -> HostState:
         "python": os.path.realpath(sys.executable),
         "pip_wheel": pip_wheel(),
         "nft": os.access("/usr/sbin/nft", os.X_OK),
+        "logrotate": os.access("/usr/sbin/logrotate", os.X_OK),
         "cpu": {flag: flag in flags for flag in ("avx", "atomics")},
         "numa_nodes": len(list(Path("/sys/devices/system/node").glob("node[0-9]*"))),
         "swap_mb": sum(int(line.split()[2]) for line in (read("/proc/swaps") or "").splitlines()[1:]) // 1024,
         "mount": mount(request["db_path"]),
+        "rooms": [
+            {"path": room.path, "free_mb": room.free // MIB, "size_mb": room.size // MIB}
+            for room in rooms([request["db_path"], *request["writes"]])
+        ],
         "thp": {name: kernel_file(THP + name) for name in ("enabled", "defrag", "khugepaged/max_ptes_none")},
         "thp_unit_enabled": Path(THP_LINK).is_symlink(),
         "sysctls": {name: kernel_file("/proc/sys/" + name.replace(".", "/")) for name in request["sysctls"]},

@@ -33,7 +33,10 @@ _PERMITTED_MODE = 0o660
 
 
 def argument_spec() -> dict[str, dict[str, Any]]:
-    """Options of the module, checked on the controller and again on the host."""
+    """Options of the module, checked on the controller and again on the host.
+
+    Certificates and lists are no secrets; with ``no_log``, whole files stay out of the host's log.
+    """
     return {
         "mode": {"type": "str", "choices": list(MODES)},
         "authority": {
@@ -67,13 +70,13 @@ def argument_spec() -> dict[str, dict[str, Any]]:
             "mutually_exclusive": [("passphrase", "passphrase_file")],
             "required_one_of": [("passphrase", "passphrase_file")],
         },
-        "trusted": {"type": "str"},
-        "chain": {"type": "str"},
+        "trusted": {"type": "str", "no_log": True},
+        "chain": {"type": "str", "no_log": True},
         "requests_dir": {"type": "path"},
-        "also_trust": {"type": "list", "elements": "str", "default": []},
+        "also_trust": {"type": "list", "elements": "str", "default": [], "no_log": True},
         "ca_file": {"type": "path", "required": True},
         "crl_file": {"type": "path"},
-        "crl": {"type": "str"},
+        "crl": {"type": "str", "no_log": True},
         "renew_before": {"type": "str", "default": THIRD},
         "certificates": {
             "type": "list",
@@ -92,7 +95,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
                 "owner": {"type": "str"},
                 "group": {"type": "str"},
                 "mode": {"type": "str", "default": "0600"},
-                "certificate": {"type": "str"},
+                "certificate": {"type": "str", "no_log": True},
                 "source": {
                     "type": "dict",
                     "options": {

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.file_plan import ROOT, File, plan_absent, plan_file
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.file_plan import File, plan_absent, plan_file
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.identity import ROOT
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Plan
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.systemd import Systemd
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program import bundle

@@ -110,10 +110,18 @@ class TestMember:
     @pytest.mark.parametrize(
         ("config", "essentials"),
         [
-            ({"net": {"nonsense": 1}}, ("solo-1: could not replace /etc/mongod.conf", "net.nonsense", "correct the option")),
-            ({"auditLog": {"destination": "file"}}, ("solo-1", "Community refuses", "auditLog.destination", "remove them")),
+            ({"setParameter": {"nonsense": 1}}, ("solo-1: could not replace /etc/mongod.conf", "nonsense", "correct the option")),
+            (
+                {"net": {"prot": 1}, "auditLog": {"destination": "file"}},
+                (
+                    "solo-1: could not accept the declaration because net.prot is no option of mongod, and net.port is one",
+                    "Community refuses",
+                    "auditLog.destination",
+                    "remove them",
+                ),
+            ),
         ],
-        ids=["unknown", "of another edition"],
+        ids=["a parameter that mongod alone can judge", "a typing error, and an option of another edition"],
     )
     def test_an_option_that_mongod_refuses(self, fleet: Fleet, config: dict[str, Any], essentials: tuple[str, ...]) -> None:
         with untouched(fleet, "solo-1"):

@@ -22,7 +22,10 @@ from lab import fleet as fleets
 from lab.fleet import Fleet, ssh
 
 CANARY = "Kanarienvogel"
-HOSTS = ["db-a", "db-b", "db-c", "vault-c"]
+MEMBERS = ["db-a", "db-b", "db-c"]
+HOSTS = [*MEMBERS, "vault-c"]
+# A password in the settings of the server is in its configuration, and in that of its start, and nowhere else.
+SERVER_FILES = ["/etc/mongod.conf", "/run/stronghold/mongod-started-with.conf"]
 # Places of a host in which a secret might be left; and what is put there to see that it would be found.
 PLACES = ["/etc", "/opt", "/root", "/home", "/run", "/tmp", "/var", "/dev/shm", "/srv"]  # noqa: S108  # searched, not written to
 PLANTED = "PlantedByTheTests"
@@ -77,7 +80,10 @@ class TestSecrets:
             found = ssh(fleet, name, f"grep -rlsF -e {CANARY} -e {PLANTED} {' '.join(PLACES)}", check=False)
         finally:
             ssh(fleet, name, f"rm {' '.join(planted)}")
-        assert sorted(found.splitlines()) == sorted(planted)
+        configured = SERVER_FILES if name in MEMBERS else []
+        assert sorted(found.splitlines()) == sorted([*planted, *configured])
+        modes = ssh(fleet, name, f"stat -c '%U %a' {' '.join(configured)}") if configured else ""
+        assert modes.splitlines() == ["root 640", "root 600"][: len(configured)]
 
     @pytest.mark.parametrize("name", HOSTS)
     def test_nothing_secret_is_in_the_journal(self, fleet: Fleet, name: str) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 
 import pytest
@@ -18,13 +19,14 @@ from lab import access, podman, status
 from lab.fleet import Fleet
 
 MEMBERS = ["db-a", "db-b", "db-c"]
+READER = "KanarienvogelAReader"
 
 
 @pytest.mark.parametrize("name", MEMBERS)
 def test_private_files_are_private(hosts: dict[str, Host], name: str) -> None:
     host = hosts[name]
     for path, owner, mode in (
-        ("/etc/mongod.conf", "mongodb", 0o600),
+        ("/etc/mongod.conf", "root", 0o640),
         ("/etc/stronghold/tls/member.pem", "mongodb", 0o600),
         ("/etc/stronghold/tls/client.pem", "root", 0o600),
         ("/etc/stronghold/tls/ca.pem", "root", 0o644),
@@ -48,6 +50,7 @@ def test_the_service_is_confined(hosts: dict[str, Host], name: str) -> None:
     assert facts["Seccomp"] == "2"
     assert int(facts["CapBnd"], 16) == 0
     assert facts["Uid"].split()[0] == host.check_output("id -u mongodb")
+    assert re.search(r"^Max core file size +0 +0 ", host.file(f"/proc/{pid}/limits").content_string, re.MULTILINE)
     mounts = host.file(f"/proc/{pid}/mountinfo").content_string.splitlines()
     root = next(line.split() for line in mounts if line.split()[4] == "/")
     assert "ro" in root[5].split(",")
@@ -94,6 +97,26 @@ def test_the_localhost_exception_is_closed(fleet: Fleet, hosts: dict[str, Host],
     with access.client(fleet, fleet.host(name)) as client:
         parameter = client.admin.command({"getParameter": 1, "enableLocalhostAuthBypass": 1})
     assert parameter["enableLocalhostAuthBypass"] is False
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_who_may_read_does_not_run_code_on_the_server(fleet: Fleet, hosts: dict[str, Host], name: str) -> None:
+    preference = {"readPreference": "secondaryPreferred"}
+    with access.client(fleet, fleet.host(name), username="reports", password=READER, **preference) as client:
+        assert list(client.orders.none.find({})) == []
+        with pytest.raises(OperationFailure, match=r"(?i)engine"):
+            list(client.orders.none.find({"$where": "true"}))
+    assert hosts[name].check_output("systemctl show mongod -P MemoryDenyWriteExecute") == "yes"
+
+
+def test_the_log_is_kept_within_bounds(hosts: dict[str, Host]) -> None:
+    host = hosts["db-b"]
+    host.check_output("truncate --size +101M /var/log/mongodb/mongod.log && systemctl start stronghold-logs.service")
+    former, log = (host.file(f"/var/log/mongodb/{name}") for name in ("mongod.log.1", "mongod.log"))
+    assert [(file.user, oct(file.mode)) for file in (former, log)] == [("mongodb", "0o600")] * 2
+    pid = host.check_output("systemctl show mongod -P MainPID")
+    assert host.check_output(f"readlink /proc/{pid}/fd/* | grep /var/log/mongodb/") == log.path
+    assert "mongodb_storage_free_bytes{path=" in host.file("/var/lib/stronghold/metrics/mongodb_storage.prom").content_string
 
 
 def test_zone_placement(fleet: Fleet) -> None:
