@@ -45,14 +45,14 @@ def refused(fleet: Fleet, host: Host, certificate: Path) -> str:
     return ""
 
 
-def alert(fleet: Fleet, host: Host, version: ssl.TLSVersion) -> str:
+def alert(fleet: Fleet, host: Host, version: ssl.TLSVersion, suites: str = "ALL") -> str:
     """The alert by which a member ends a handshake in ``version``, in OpenSSL's words; empty where it goes through.
 
-    This side allows everything, so that it is the server that refuses.
+    This side allows everything, or all of ``suites`` (ciphers(1)), so that it is the server that refuses.
     """
     options = access.tls_options(fleet)
     context = ssl.create_default_context(cafile=options["tlsCAFile"])
-    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.set_ciphers(f"{suites}:@SECLEVEL=0")
     context.minimum_version = context.maximum_version = version
     context.load_cert_chain(options["tlsCertificateKeyFile"])
     with socket.create_connection((host.address, PORT), 5) as plain:

@@ -79,7 +79,10 @@ def test_every_member_refuses_bad_certificates_old_protocols_and_plaintext(fleet
             path = tmp_path / "certificate.pem"
             path.write_bytes(pem.write_pair(pair))
             assert certificates.refused(fleet, host, path) == reason
-        assert certificates.alert(fleet, host, ssl.TLSVersion.TLSv1_2) == ""
+        for suites in ("AESGCM", "CHACHA20"):
+            assert certificates.alert(fleet, host, ssl.TLSVersion.TLSv1_2, suites) == ""
+        weak = "ALL:!AESGCM:!CHACHA20"
+        assert certificates.alert(fleet, host, ssl.TLSVersion.TLSv1_2, weak) == "SSLV3_ALERT_HANDSHAKE_FAILURE"
         with pytest.warns(DeprecationWarning, match="TLSv1_1"):
             assert certificates.alert(fleet, host, ssl.TLSVersion.TLSv1_1) == "TLSV1_ALERT_PROTOCOL_VERSION"
         with (
