@@ -171,9 +171,19 @@ options:
     description:
       - Further authorities that hosts trust, each as certificates in PEM, for example one that signs the certificates of
         applications. A certificate declared here that one of them has signed is issued again by the authority.
+      - Whoever is trusted is believed in everything. One that could sign certificates of members, or for their names, is
+        refused, unless O(also_trust_as_members) is true. Its name constraints rule that out by permitted directory names,
+        each with an organization or a unit that the members have not, and by DNS names and addresses that exclude those of
+        the members.
     type: list
     elements: str
     default: []
+  also_trust_as_members:
+    description:
+      - Whether the authorities in O(also_trust) are trusted so far that they may sign for members, who have all rights, and
+        for every user whom a certificate vouches for.
+    type: bool
+    default: false
   ca_file:
     description:
       - File on the host that receives the certificates of the trusted authorities, readable by all.
@@ -482,6 +492,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaratio
     wanted_certificates,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.host import Host, plan_host
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.trust import require_confined
 
 T = TypeVar("T")
 
@@ -515,12 +526,15 @@ def _planned(module: AnsibleModule, stack: ExitStack) -> Host:
             raise StrongholdError(name, f"write into {folder}", reason, remedy)
     if not module.check_mode:
         stack.enter_context(locks.held(locks.CERTIFICATES, name, "manage certificates", locks.MODULE_TIMEOUT))
+    also = _parsed(pem.read_certificates, "".join(params["also_trust"]), "the authorities in also_trust", name)
+    if not params["also_trust_as_members"]:
+        require_confined(also, wanted, name)
     host = Host(
         name,
         datetime.now(timezone.utc),
         _parsed(pem.read_certificates, params["trusted"], "the authorities in trusted", name),
         module.check_mode,
-        also=_parsed(pem.read_certificates, "".join(params["also_trust"]), "the authorities in also_trust", name),
+        also=also,
         external=params["mode"] != "private",
         chain=_parsed(pem.read_certificates, params["chain"], "the intermediates in chain", name),
         lists=_parsed(pem.read_lists, params["crl"], "the revocation lists in crl", name),

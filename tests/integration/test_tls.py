@@ -347,7 +347,9 @@ def test_a_request_is_signed_elsewhere_and_brought_back(issued: Site) -> None:
     options["certificates"][0]["certificate"] = _signed(issued, text, wanted)
     assert run_module("mongodb_tls", **options)["certificates"][0]["issued"]
     also = (issued.authority / "ca.pem").read_text()
-    assert not run_module("mongodb_tls", within=logging_to(issued.home), **options, also_trust=[also])["changed"]
+    assert not run_module(
+        "mongodb_tls", within=logging_to(issued.home), **options, also_trust=[also], also_trust_as_members=True
+    )["changed"]
     logged = (issued.home / LOG).read_text()
     assert "Invoked with" in logged
     assert "BEGIN CERTIFICATE" not in logged, "whole files are in the log of the host"

@@ -78,10 +78,14 @@ def test_an_authority_of_others_is_trusted_and_signs_nothing_here(issued: Site, 
     other = authority.AuthorityFolder(tmp_path / "other", Subject("Applications"), passphrase=PHRASE)
     certificate = other.opened(datetime.now(timezone.utc))[0].certificate
     text = pem.write_certificates([certificate]).decode()
-    result = issued.good(issued.options(also_trust=[text]))
+    before = issued.files()
+    told = issued.run(issued.options(also_trust=[text]))["msg"]
+    assert "could not trust CN=Applications because it could sign certificates of members and for the servers' name" in told
+    assert issued.files() == before
+    result = issued.good(issued.options(also_trust=[text], also_trust_as_members=True))
     assert result["changes"] == [f"trust CN=MongoDB authority, CN=Applications in {issued.tls}/ca.pem"]
     before = issued.files()
-    lost = issued.run(issued.options(also_trust=["nonsense"]))
+    lost = issued.run(issued.options(also_trust=["nonsense"], also_trust_as_members=True))
     assert "could not use the authorities in also_trust because it is not PEM" in lost["msg"]
     twice = issued.run(beside(issued, successor=str(issued.authority)))
     assert "because it is declared twice" in twice["msg"]
@@ -157,7 +161,11 @@ def test_lists_that_would_shut_out_or_let_in_again_are_refused(issued: Site, tmp
     now = datetime.now(timezone.utc)
     other = authority.AuthorityFolder(tmp_path / "other", Subject("Applications"), passphrase=PHRASE)
     pair = other.opened(now)[0]
-    trusting = {**revoking(issued), "also_trust": [pem.write_certificates([pair.certificate]).decode()]}
+    trusting = {
+        **revoking(issued),
+        "also_trust_as_members": True,
+        "also_trust": [pem.write_certificates([pair.certificate]).decode()],
+    }
     expired = revocation.sign_list(pair, None, (), 1, now - timedelta(days=2))
     future = revocation.sign_list(pair, None, (), 9, now + timedelta(days=1))
     forged = revocation.sign_list(pem.Pair(pair.certificate, (), folder_key(tmp_path)), None, (), 9, now)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import socket
 import ssl
@@ -21,7 +22,7 @@ import pymongo
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from integration import ports
 from integration.harness import Mongod, run_module
 from integration.tls_site import Site
@@ -31,7 +32,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki import aut
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import make_key
-from lab.certificates import issue
+from lab.certificates import issue, limited
 from lab.mongosh import mongosh
 
 PORT = ports.first(__file__)
@@ -72,9 +73,10 @@ def stopping(server: Mongod) -> Iterator[None]:
         server.stop(kill=True)
 
 
-def serving(site: Site, port: int, *options: str) -> Mongod:
+def serving(site: Site, port: int, *options: str, revocation: bool = True) -> Mongod:
     words = [
-        *("--tlsMode", "requireTLS", "--tlsCAFile", str(site.tls / "ca.pem"), "--tlsCRLFile", str(site.tls / "crl.pem")),
+        *("--tlsMode", "requireTLS", "--tlsCAFile", str(site.tls / "ca.pem")),
+        *(("--tlsCRLFile", str(site.tls / "crl.pem")) if revocation else ()),
         *("--tlsCertificateKeyFile", str(site.tls / "member.pem"), "--clusterAuthMode", "x509", "--replSet", "rs"),
         *options,
     ]
@@ -326,3 +328,35 @@ def test_mongosh_goes_nowhere_else(live: Live) -> None:
     stranger = shell(live, "localhost", path)
     assert stranger.returncode != 0
     assert "self-signed certificate in certificate chain" in stranger.stderr
+
+
+def test_an_authority_of_others_makes_members_unless_it_is_limited(tmp_path: Path) -> None:
+    """The attack for which it is refused, and what name constraints make of it on a real server."""
+    site = Live(tmp_path)
+    site.good(site.options())
+    apps = x509.DirectoryName(x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "apps")]))
+    nowhere = [x509.DNSName(""), *(x509.IPAddress(ipaddress.ip_network(network)) for network in ("0.0.0.0/0", "::/0"))]
+    wide, narrow = limited(Subject("Wide"), None), limited(Subject("Narrow"), x509.NameConstraints([apps], nowhere))
+    text = [pem.write_certificates([by.certificate]).decode() for by in (wide, narrow)]
+    assert (
+        "could not trust CN=Wide because it could sign certificates of members" in site.run(site.options(also_trust=text))["msg"]
+    )
+    assert site.good(site.options(also_trust=text[1:]))["changed"]
+    site.good(site.options(also_trust=text, also_trust_as_members=True))
+    mallory = Wanted(Path("/unused"), "client", Subject("mallory", "orders", "members"), days=1)
+    with stopping(serving(site, PORT + 2, revocation=False)):
+        assert who(site, site.file("wide", site.signed(mallory, by=wide))) == "__system"
+        with pytest.raises(ServerSelectionTimeoutError):
+            who(site, site.file("narrow", site.signed(mallory, by=narrow)))
+        app = Wanted(Path("/unused"), "client", Subject("shop", "apps", "shops"), days=1)
+        assert ping(site, site.file("app", site.signed(app, by=narrow)), port=PORT + 2) == 1
+
+
+def who(site: Site, certificate: Path) -> str:
+    """As whom a server takes a client with this certificate."""
+    options = {"tls": True, "tlsCAFile": str(site.tls / "ca.pem"), "tlsCertificateKeyFile": str(certificate)}
+    with pymongo.MongoClient(
+        "127.0.0.1", PORT + 2, directConnection=True, serverSelectionTimeoutMS=1000, authMechanism="MONGODB-X509", **options
+    ) as client:
+        (user,) = client.admin.command("connectionStatus")["authInfo"]["authenticatedUsers"]
+        return str(user["user"])

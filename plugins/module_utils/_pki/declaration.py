@@ -74,6 +74,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "chain": {"type": "str", "no_log": True},
         "requests_dir": {"type": "path"},
         "also_trust": {"type": "list", "elements": "str", "default": [], "no_log": True},
+        "also_trust_as_members": {"type": "bool", "default": False},
         "ca_file": {"type": "path", "required": True},
         "crl_file": {"type": "path"},
         "crl": {"type": "str", "no_log": True},

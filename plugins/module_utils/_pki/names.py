@@ -135,10 +135,15 @@ class Permitted:
             extension = authority.extensions.get_extension_for_class(x509.NameConstraints).value
         except x509.ExtensionNotFound:
             return cls()
-        trees = extension.permitted_subtrees or []
+        return cls.of_trees(extension.permitted_subtrees)
+
+    @classmethod
+    def of_trees(cls, trees: Iterable[x509.GeneralName] | None) -> Permitted:
+        """DNS names and networks of one list of name constraints."""
+        found = list(trees or ())
         return cls(
-            tuple(str(tree.value) for tree in trees if isinstance(tree, x509.DNSName)),
-            tuple(str(tree.value) for tree in trees if isinstance(tree, x509.IPAddress)),
+            tuple(str(tree.value).lower().lstrip(".") for tree in found if isinstance(tree, x509.DNSName)),
+            tuple(str(tree.value) for tree in found if isinstance(tree, x509.IPAddress)),
         )
 
     def to_constraints(self) -> x509.NameConstraints:
@@ -162,7 +167,7 @@ class Permitted:
         if _is_address(name):
             address = ipaddress.ip_address(name)
             return any(address in ipaddress.ip_network(network) for network in self.networks)
-        return any(name == domain or name.endswith(f".{domain}") for domain in self.domains)
+        return any(not domain or name == domain or name.endswith(f".{domain}") for domain in self.domains)
 
 
 def vouching(subjects: Iterable[Subject], names: Iterable[str]) -> x509.NameConstraints:
