@@ -35,6 +35,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.judge impo
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Permitted, Subject, rfc2253
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import make_key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.request import ask_the_same, requested_key
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.trust import require_confined
 
 MODULE = "stronghold.mongodb.mongodb_tls"
 T = TypeVar("T")
@@ -70,6 +71,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
                     CONTROLLER, "sign certificates", "mode private needs authority", "give it, or leave out mode"
                 )
             return self._external(params, task_vars)
+        if not params["also_trust_as_members"]:
+            # Here, and not on the host, where a former authority of our own is one of them.
+            require_confined(_further(params["also_trust"]), wanted, _host(task_vars))
         folder = self._folder(params["authority"])
         signer = self._signer(folder, params["authority"])
         now = datetime.now(timezone.utc)
@@ -84,8 +88,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
         requests = [entry.pop("request", None) for entry in first["certificates"]]
         off = _clock_is_off(first["clock"], asked, datetime.now(timezone.utc))
         if off and any(entry["reasons"] for entry in first["certificates"]):
-            host = str((task_vars or {}).get("inventory_hostname", "the host"))
-            raise StrongholdError(host, "issue certificates", f"its clock is {off}", "set both clocks by NTP")
+            raise StrongholdError(_host(task_vars), "issue certificates", f"its clock is {off}", "set both clocks by NTP")
         prepared.warnings += [f"The clock of this host is {off}; certificates will be refused by it or its peers."] if off else []
         if not any(requests):
             if before is None and self._task.check_mode:
@@ -113,8 +116,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
         arguments = {key: value for key, value in self._task.args.items() if key != "requests_dir"}
         if not params["requests_dir"]:
             return self._on_host(arguments, task_vars)
-        host = str((task_vars or {}).get("inventory_hostname", "host"))
-        exchange = Exchange(Path(self._loader.path_dwim(params["requests_dir"])), host, self._task.check_mode)
+        exchange = Exchange(Path(self._loader.path_dwim(params["requests_dir"])), _host(task_vars), self._task.check_mode)
         entries = [
             entry if entry.get("certificate") or entry.get("source") else {**entry, "certificate": exchange.answer(entry["path"])}
             for entry in arguments["certificates"]
@@ -270,6 +272,18 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
         return pem.write_certificates([sign(authority, public_key, wanted, now)]).decode()
 
 
+def _host(task_vars: dict[str, Any] | None) -> str:
+    return str((task_vars or {}).get("inventory_hostname", "host"))
+
+
+def _further(texts: list[str]) -> tuple[Any, ...]:
+    """None where it is no PEM, which the module on the host tells."""
+    try:
+        return pem.read_certificates("".join(texts).encode()) if texts else ()
+    except pem.PemError:
+        return ()
+
+
 @dataclass
 class Prepared:
     """What hosts are given besides the authority that signs. ``crl_days`` of None means that no list is asked for."""
@@ -292,7 +306,7 @@ class Prepared:
         if signer is not folder and intermediate is not None:
             found["chain"] = _trust(intermediate)
         if self.also:
-            found["also_trust"] = self.also
+            found |= {"also_trust": self.also, "also_trust_as_members": True}
         if self.crl_days is not None:
             found["crl"] = "".join([self.crl, *self.lists.values()]) if intermediate else ""
         return found
