@@ -190,6 +190,10 @@ class TestBoot:
         assert not reaches(fleet, STRANGER, hosts)
         assert "27017" not in probed.content_string.split()
 
+    def test_what_loads_them_can_do_little_else(self, hosts: dict[str, Host]) -> None:
+        told = hosts[WALL].run("systemd-analyze security --no-pager stronghold-firewall").stdout
+        assert float(told.splitlines()[-1].split(": ")[1].split()[0]) < 2
+
     def test_with_rules_that_do_not_load_mongod_does_not_start(self, fleet: Fleet, hosts: dict[str, Host]) -> None:
         host = hosts[WALL]
         good = host.file(FILE).content_string
