@@ -73,11 +73,12 @@ def stopping(server: Mongod) -> Iterator[None]:
         server.stop(kill=True)
 
 
-def serving(site: Site, port: int, *options: str, revocation: bool = True) -> Mongod:
+def serving(site: Site, port: int, *options: str, revocation: bool = True, member: bool = True) -> Mongod:
     words = [
         *("--tlsMode", "requireTLS", "--tlsCAFile", str(site.tls / "ca.pem")),
         *(("--tlsCRLFile", str(site.tls / "crl.pem")) if revocation else ()),
-        *("--tlsCertificateKeyFile", str(site.tls / "member.pem"), "--clusterAuthMode", "x509", "--replSet", "rs"),
+        *("--tlsCertificateKeyFile", str(site.tls / "member.pem")),
+        *(("--clusterAuthMode", "x509", "--replSet", "rs") if member else ()),
         *options,
     ]
     server = Mongod(site.home / f"m{port}", port, options=words, bind="127.0.0.1,127.0.0.2")
@@ -360,3 +361,31 @@ def who(site: Site, certificate: Path) -> str:
     ) as client:
         (user,) = client.admin.command("connectionStatus")["authInfo"]["authenticatedUsers"]
         return str(user["user"])
+
+
+def test_a_user_logs_in_by_the_subject_that_is_told(tmp_path: Path) -> None:
+    """Each attribute is called by the server as the module calls it, so that a user who is made with that name can log in."""
+    site = Live(tmp_path)
+    site.good(site.options())
+    by, key, now = site.opened(), make_key("ec-p256"), datetime.now(timezone.utc)
+    odd = ("2.5.4.5", "2.5.4.12", "2.5.4.42", "2.5.4.4", "2.5.4.9", "2.5.4.17", "0.9.2342.19200300.100.1.1", "1.2.3.4.5")
+    odds = [x509.NameAttribute(x509.ObjectIdentifier(oid), "7 a, b") for oid in odd]
+    email, app = x509.NameAttribute(NameOID.EMAIL_ADDRESS, "app@corp.example"), x509.NameAttribute(NameOID.COMMON_NAME, "Zoë")
+    apart = x509.Name([*odds, app, email])
+    together = x509.Name(
+        [*(x509.RelativeDistinguishedName([item]) for item in odds), x509.RelativeDistinguishedName([email, app])]
+    )
+    with stopping(serving(site, PORT + 2, revocation=False, member=False)):
+        for number, name in enumerate((apart, together)):
+            builder = x509.CertificateBuilder(by.certificate.subject, name, key.public_key(), number + 1, now - DAY, now + DAY)
+            usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+            path = site.file("odd", pem.Pair(builder.add_extension(usage, False).sign(by.key, hashes.SHA256()), (), key))
+            told = run_module(
+                "mongodb_tls_info", ca_file=str(site.tls / "ca.pem"), certificates=[{"path": str(path), "kind": "client"}]
+            )
+            subject = told["certificates"][0]["subject"]
+            assert "emailAddress=app@corp.example" in subject
+            options = {"tls": True, "tlsCAFile": str(site.tls / "ca.pem"), "tlsCertificateKeyFile": str(path)}
+            with pymongo.MongoClient("127.0.0.1", PORT + 2, directConnection=True, **options) as client:
+                client["$external"].command({"createUser": subject, "roles": []})
+            assert who(site, path) == subject

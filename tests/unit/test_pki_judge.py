@@ -412,6 +412,16 @@ def test_a_certificate_from_elsewhere_may_say_more_and_not_less() -> None:
     assert judge_external(foreign(NAMES), wanted, TRUSTED, NOW) == ["it is not valid for db-c, db-d"]
 
 
+def test_its_names_count_as_verifiers_read_them() -> None:
+    names = x509.SubjectAlternativeName([x509.DNSName("DB-A.corp.example"), x509.DNSName("*.rack.example")])
+    for name in ("db-a.corp.example", "db-b.rack.example"):
+        assert judge_external(foreign(names, BOTH), replace(MEMBER, names=(name,)), TRUSTED, NOW) == []
+    other = replace(MEMBER, names=("db-b.corp.example", "a.b.rack.example"))
+    assert judge_external(foreign(names, BOTH), other, TRUSTED, NOW) == [
+        "it is not valid for a.b.rack.example, db-b.corp.example"
+    ]
+
+
 def test_a_key_of_another_certificate_is_a_fault_whoever_made_it() -> None:
     assert faults(replace(foreign(), key=make_key("ec-p256")), TRUSTED, NOW, kind="member") == [
         "its key does not belong to its certificate"

@@ -6,14 +6,24 @@
 
 from __future__ import annotations
 
+import ipaddress
 import subprocess
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509.oid import NameOID
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.authority import sign_authority
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Permitted, Subject, parse_names, rfc2253
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import (
+    Permitted,
+    Subject,
+    parse_names,
+    rfc2253,
+    valid_for,
+)
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.pem import write_certificates
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import make_key
 
@@ -111,3 +121,87 @@ def test_limits_are_read_from_a_certificate_as_they_were_written() -> None:
     now = datetime.now(timezone.utc)
     assert Permitted.of(sign_authority(key, Subject("authority"), 9, now, permitted=PERMITTED)) == PERMITTED
     assert Permitted.of(sign_authority(key, Subject("authority"), 9, now)) == Permitted()
+
+
+def openssl_prints(certificate: x509.Certificate, path: Path) -> str:
+    path.write_bytes(write_certificates([certificate]))
+    command = ["openssl", "x509", "-in", str(path), "-noout", "-subject", "-nameopt", "RFC2253"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.removeprefix("subject=").strip("\n")
+
+
+def certified(name: x509.Name, *names: x509.GeneralName) -> x509.Certificate:
+    """A certificate of that subject and these alternative names."""
+    key, now = make_key("ec-p256"), datetime.now(timezone.utc)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    return builder.sign(key, hashes.SHA256())
+
+
+# All that the library has a name for, but bits, which nobody can read, and what OpenSSL does not know.
+OIDS = {value.dotted_string for value in vars(NameOID).values() if isinstance(value, x509.ObjectIdentifier)}
+ATTRIBUTES = OIDS - {"2.5.4.45", "1.3.6.1.5.5.7.25.1"}
+# Of types of text that hold little but ASCII.
+NARROW = ["0.9.2342.19200300.100.1.25", "1.2.840.113549.1.9.1", "2.5.4.46", "2.5.4.5"]
+FURTHER = ["2.5.4.13", "2.5.4.18", "2.5.4.20", "2.5.4.41", "2.5.4.43", "2.5.4.72", "0.9.2342.19200300.100.1.3"]
+FURTHER += ["1.2.840.113549.1.9.8"]
+
+
+@pytest.mark.parametrize("oid", sorted({*ATTRIBUTES, *FURTHER}))
+def test_each_attribute_is_called_what_openssl_calls_it(oid: str, tmp_path: Path) -> None:
+    identifier = x509.ObjectIdentifier(oid)
+    text = "Zoe a, b+c" if oid in NARROW else "Zoë <a, b>+c"
+    attribute = x509.NameAttribute(identifier, "DE" if "COUNTRY" in _name(oid) else text)
+    certificate = certified(x509.Name([attribute, x509.NameAttribute(NameOID.COMMON_NAME, "x")]))
+    assert rfc2253(certificate.subject) == openssl_prints(certificate, tmp_path / "c.pem")
+
+
+def _name(oid: str) -> str:
+    return next((name for name, value in vars(NameOID).items() if getattr(value, "dotted_string", "") == oid), "")
+
+
+def test_attributes_of_one_level(tmp_path: Path) -> None:
+    app = x509.NameAttribute(NameOID.EMAIL_ADDRESS, "app@corp.example")
+    several = x509.RelativeDistinguishedName(
+        [app, x509.NameAttribute(NameOID.COMMON_NAME, "app"), x509.NameAttribute(NameOID.USER_ID, "7")]
+    )
+    title = x509.RelativeDistinguishedName([x509.NameAttribute(NameOID.TITLE, "x" * 60)])
+    certificate = certified(x509.Name([title, several]))
+    assert rfc2253(certificate.subject) == openssl_prints(certificate, tmp_path / "c.pem")
+
+
+@pytest.mark.parametrize(
+    ("name", "present", "valid"),
+    [
+        ("db-a.corp.example", "DB-A.Corp.Example", True),
+        ("DB-A.corp.example", "db-a.corp.example", True),
+        ("db-a.corp.example.", "db-a.corp.example", True),
+        ("db-a.corp.example", "db-a.corp.example.", False),
+        ("db-a.corp.example", "*.corp.example", True),
+        ("DB-A.CORP.example", "*.Corp.example", True),
+        ("db-a.corp.example", "*.example", False),
+        ("a.db-a.corp.example", "*.corp.example", False),
+        ("corp.example", "*.corp.example", False),
+        ("corp.example", "*.example", False),
+        ("db-a.corp.example", "db-*.corp.example", False),
+        ("db-a.corp.example", "db-b.corp.example", False),
+        ("db-a", "*", False),
+        ("192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("2001:db8:0::1", "2001:db8::1", True),
+        ("*.corp.example", "*.corp.example", True),
+    ],
+)
+def test_a_certificate_is_valid_for_what_verifiers_take_it_for(name: str, present: str, valid: bool) -> None:
+    try:
+        general: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(present))
+    except ValueError:
+        general = x509.DNSName(present)
+    certificate = certified(x509.Name([]), general)
+    assert valid_for(certificate, name) is valid
+
+
+def test_an_address_that_is_written_as_a_name_is_none() -> None:
+    certificate = certified(x509.Name([]), x509.DNSName("*.0.2.1"), x509.DNSName("192.0.2.1"))
+    assert not valid_for(certificate, "192.0.2.1")
+    assert not valid_for(certified(x509.Name([])), "db-a")

@@ -72,6 +72,11 @@ def cut(ports: Iterable[int], admitted: Ranges) -> str:
         return error.reason
 
 
+def still_open(hindrance: str) -> str:
+    """The warning for what ``cut`` could not do."""
+    return f"Connections of sources that are no longer admitted may go on until they end by themselves: {hindrance}."
+
+
 def _cut(ports: list[int], admitted: Ranges) -> str:
     if find("ss") is None:
         return "ss of iproute2 is not installed"

@@ -148,6 +148,4 @@ class FirewalldAllowlist(Allowlist):
         self._bus.amend(self._loaded, entries, ports, firewalld.rules(ports))
         hindrance = connections.cut(ports, admitted)
         if hindrance:
-            plan.warnings.append(
-                f"Connections of sources that are no longer admitted may go on until they end by themselves: {hindrance}."
-            )
+            plan.warnings.append(connections.still_open(hindrance))

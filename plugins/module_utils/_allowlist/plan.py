@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist import netlink
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist import connections, netlink
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.basis import (
     basis,
     is_next,
@@ -116,7 +116,7 @@ class Allowlist:
         base = self._base(persist)
         target = revise(base, request, time.time())
         wanted = self._with_what_only_runs(target, request, former) if persist else target
-        ranges = wanted.ranges()
+        self._wanted, ranges = wanted, wanted.ranges()
         guard(self._admitted(), together(ranges.values()), target)
         rendered = self._render(target)
         self._result = rendered if wanted is target else self._render(wanted)
@@ -156,6 +156,10 @@ class Allowlist:
                 self._plan_file(plan, target, self._render(target))
         return plan
 
+    def cut(self) -> str:
+        """End the connections of all that the plan leaves out. Returns what hindered it, or nothing."""
+        return connections.cut(self._wanted.ports, together(self._wanted.ranges().values()))
+
     def remember(self) -> None:
         """After the plan was applied: what the kernel now holds, and whether it is known to."""
         self.running.remember(self._result, self.generation if self._certain else None)
@@ -172,10 +176,10 @@ class Allowlist:
         """Plan files of the backend's own that are to be there before the change is in force."""
 
     def _difference(
-        self, _plan: Plan, wanted: Declaration, ranges: Mapping[str, Ranges], _persist: bool
+        self, plan: Plan, wanted: Declaration, ranges: Mapping[str, Ranges], _persist: bool
     ) -> tuple[Drift, Callable[[], None]]:
         """In what the kernel is not as it should be, and what mends it."""
-        return _kernel_drift(self.listing, wanted, ranges), partial(self._load, wanted, ranges)
+        return _kernel_drift(self.listing, wanted, ranges), partial(self._apply_rules, plan, wanted, ranges)
 
     def _base(self, persist: bool) -> Declaration:
         return basis(self.boot.declaration, self.ran.declaration, partial(declared, self.listing), persist=persist)
@@ -195,6 +199,13 @@ class Allowlist:
             load()
 
         return action
+
+    def _apply_rules(self, plan: Plan, wanted: Declaration, ranges: Mapping[str, Ranges]) -> None:
+        self._load(wanted, ranges)
+        # Their packets are dropped from here on; without this the server would wait for them, and go on with what they asked for.
+        hindrance = self.cut()
+        if hindrance:
+            plan.warnings.append(connections.still_open(hindrance))
 
     def _load(self, wanted: Declaration, ranges: Mapping[str, Ranges]) -> None:
         management = management_of(wanted)

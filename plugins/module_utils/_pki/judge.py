@@ -17,7 +17,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base import mo
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import Wanted
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.describe import days_between, serial
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.library import validity
-from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import alternative_names, rfc2253
+from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import alternative_names, rfc2253, valid_for
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.pem import Pair, public_bytes
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import key_type_of, purposes_of, usages
 
@@ -66,7 +66,7 @@ def faults(
     lists: Sequence[x509.CertificateRevocationList] = (),
 ) -> list[str]:
     """Why a server or its peers would refuse ``pair``, as clauses, whoever issued it and whatever else it says."""
-    missing = sorted(set(names) - set(alternative_names(pair.certificate)))
+    missing = sorted({name for name in names if not valid_for(pair.certificate, name)})
     return [
         *([] if key_matches(pair) else ["its key does not belong to its certificate"]),
         *([f"it is not valid for {', '.join(missing)}"] if missing else []),

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 with suppress(ImportError):
     from cryptography import x509
@@ -22,6 +23,45 @@ with suppress(ImportError):
 # RFC 5280, appendix A.1: ub-common-name, ub-organization-name, ub-organizational-unit-name.
 LONGEST_ATTRIBUTE = 64
 
+# OpenSSL's (objects.txt), by OID.
+_SHORT_NAMES = {
+    "2.5.4.3": "CN",
+    "2.5.4.4": "SN",
+    "2.5.4.5": "serialNumber",
+    "2.5.4.6": "C",
+    "2.5.4.7": "L",
+    "2.5.4.8": "ST",
+    "2.5.4.9": "street",
+    "2.5.4.10": "O",
+    "2.5.4.11": "OU",
+    "2.5.4.12": "title",
+    "2.5.4.13": "description",
+    "2.5.4.15": "businessCategory",
+    "2.5.4.16": "postalAddress",
+    "2.5.4.17": "postalCode",
+    "2.5.4.18": "postOfficeBox",
+    "2.5.4.20": "telephoneNumber",
+    "2.5.4.41": "name",
+    "2.5.4.42": "GN",
+    "2.5.4.43": "initials",
+    "2.5.4.44": "generationQualifier",
+    "2.5.4.46": "dnQualifier",
+    "2.5.4.65": "pseudonym",
+    "2.5.4.72": "role",
+    "2.5.4.97": "organizationIdentifier",
+    "0.9.2342.19200300.100.1.1": "UID",
+    "0.9.2342.19200300.100.1.3": "mail",
+    "0.9.2342.19200300.100.1.25": "DC",
+    "1.2.643.3.131.1.1": "INN",
+    "1.2.643.100.1": "OGRN",
+    "1.2.643.100.3": "SNILS",
+    "1.2.840.113549.1.9.1": "emailAddress",
+    "1.2.840.113549.1.9.2": "unstructuredName",
+    "1.2.840.113549.1.9.8": "unstructuredAddress",
+    "1.3.6.1.4.1.311.60.2.1.1": "jurisdictionL",
+    "1.3.6.1.4.1.311.60.2.1.2": "jurisdictionST",
+    "1.3.6.1.4.1.311.60.2.1.3": "jurisdictionC",
+}
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _SPECIAL = set(',+"\\<>;')
 
@@ -57,11 +97,17 @@ class Subject:
 
 
 def rfc2253(name: x509.Name) -> str:
-    """The subject as MongoDB writes it, which is the user name of a client certificate in ``$external``."""
-    return ",".join(
-        "+".join(f"{attribute.rfc4514_attribute_name}={_escape(str(attribute.value))}" for attribute in rdn)
-        for rdn in reversed(list(name.rdns))
-    )
+    """The subject as MongoDB writes it, which is the user name of a client certificate in ``$external``.
+
+    That is what ``openssl x509 -subject -nameopt RFC2253`` prints, but for attributes that OpenSSL has no name for: MongoDB
+    writes their number, and the text as it is.
+    """
+    return ",".join("+".join(map(_attribute, reversed(list(rdn)))) for rdn in reversed(list(name.rdns)))
+
+
+def _attribute(attribute: x509.NameAttribute[Any]) -> str:
+    kind = attribute.oid.dotted_string
+    return f"{_SHORT_NAMES.get(kind, kind)}={_escape(str(attribute.value))}"
 
 
 def _escape(value: str) -> str:
@@ -164,6 +210,7 @@ class Permitted:
 
     def covers(self, name: str) -> bool:
         """Whether the name or address is among them."""
+        name = name.lower()
         if _is_address(name):
             address = ipaddress.ip_address(name)
             return any(address in ipaddress.ip_network(network) for network in self.networks)
@@ -225,3 +272,22 @@ def alternative_names(certificate: x509.Certificate) -> tuple[str, ...]:
         str(name.value) if isinstance(name, (x509.DNSName, x509.IPAddress)) else f"{type(name).__name__}:{name.value}"
         for name in extension
     )
+
+
+def valid_for(certificate: x509.Certificate, name: str) -> bool:
+    """Whether verifiers take the certificate for this DNS name or address.
+
+    That is where MongoDB and OpenSSL (X509_check_host(3)) agree: whatever the case of letters, with a wildcard that is the whole
+    first label, stands for one label, and has at least two below it. An address is none, and no text. A final dot counts in the
+    certificate and not in the name.
+    """
+    try:
+        general = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return False
+    if _is_address(name):
+        return ipaddress.ip_address(name) in general.get_values_for_type(x509.IPAddress)
+    wanted = name.lower().rstrip(".")
+    present = {other.lower() for other in general.get_values_for_type(x509.DNSName)}
+    below = wanted.partition(".")[2]
+    return wanted in present or ("." in below and f"*.{below}" in present)

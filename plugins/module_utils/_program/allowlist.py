@@ -32,6 +32,7 @@ def run(_settings: None, tell: Tell) -> list[StrongholdError]:
         allowlist = open_allowlist(host, "recorded")
         plan = allowlist.plan_watch()
         plan.apply()
+        allowlist.cut()  # also what a trial left open that was taken back
         allowlist.remember()
     for summary in plan.applied:
         tell(summary)
