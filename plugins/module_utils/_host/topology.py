@@ -80,7 +80,7 @@ def _zone(where: str, value: Any) -> str:
     try:
         return name_of(value, "its zone", empty=True)
     except ValueError as error:
-        reason, _, remedy = str(error).partition("; ")
+        reason, _separator, remedy = str(error).partition("; ")
         raise StrongholdError(where, "know the zone", reason, remedy) from error
 
 
