@@ -98,6 +98,11 @@ class Host(Namespace):
         """Without who was turned away meanwhile."""
         return KNOCKING.sub("", self.nft("--stateless", "list", "ruleset"))
 
+    def peers(self) -> set[str]:
+        """Who has a connection to the server, by what the server's own kernel knows."""
+        lines = self.sh("ss -Hnt state established '( sport = :27017 )'").splitlines()
+        return {line.split()[-1].rpartition(":")[0].strip("[]").removeprefix("::ffff:") for line in lines}
+
     def file(self) -> str:
         return self.sh(f"cat {FILE} 2>/dev/null || :")
 
@@ -118,7 +123,7 @@ def answered(client: socket.socket) -> bool:
     try:
         client.sendall(b"ping")
         return client.recv(4) == b"ping"
-    except TimeoutError:
+    except (TimeoutError, ConnectionError):
         return False
 
 

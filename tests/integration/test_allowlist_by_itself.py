@@ -92,6 +92,26 @@ class TestWatch:
         assert "the table is missing" in watch(net.db, tmp_path)
         assert net.db.rules() == good
 
+    def test_a_source_that_is_removed_has_no_connection_left_at_the_server(self, net: Net, tmp_path: Path) -> None:
+        net.db.allow(
+            groups=[{"name": "app", "sources": ["10.99.1.0/24", "fd99:1::/64"]}, {"name": "support", "sources": ["10.99.2.2"]}]
+        )
+        with closing(net.stranger.socket("10.99.2.1")) as support, closing(net.client.socket("fd99:1::1", "fd99:1::2")) as app:
+            support.connect(("10.99.2.1", 27017))
+            app.connect(("fd99:1::1", 27017))
+            assert answered(support)
+            assert net.db.peers() == {"10.99.2.2", "fd99:1::2"}
+            net.db.allow(name="support", state="absent")
+            assert net.db.peers() == {"fd99:1::2"}
+            assert answered(app)
+            # Behind the back of all that is declared, as a trial that is taken back.
+            net.db.nft("flush", "ruleset")
+            with closing(net.stranger.socket("10.99.2.1")) as again:
+                again.connect(("10.99.2.1", 27017))
+                assert answered(again)
+                assert watch(net.db, tmp_path)
+                assert net.db.peers() == {"fd99:1::2"}
+
     def test_an_entry_goes_when_its_time_is_over_with_its_connection(self, net: Net, tmp_path: Path) -> None:
         entry = {"source": "10.99.2.2", "comment": "ticket 7", "expires": soon(6)}
         net.db.allow(groups=[{"name": "app", "sources": ["10.99.1.0/24"]}, {"name": "support", "sources": [entry]}])
@@ -106,6 +126,7 @@ class TestWatch:
             assert file == f"write {FILE}: group support +0 -1"
             assert not answered(support)
             assert answered(app)
+            assert net.db.peers() == {"10.99.1.2"}, "the server still waits for whom it cannot hear"
         assert "ticket 7" not in net.db.file()
         assert net.db.allow(name="support", sources=[entry])["changed"] is False  # declared when it is over
 

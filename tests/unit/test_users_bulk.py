@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.authority import lacking, needs
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.bulk import reachable_superusers
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.purge import Purge, undeclared
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import User
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import ItemError, StrongholdError
@@ -161,3 +163,18 @@ def test_many_secrets_are_not_looked_for_in_a_copy_of_what_was_given() -> None:
     assert shown == {"module_args": {"login_user": "root", "users": "2 users", "purge": False}}
     single = {"name": "a", "users": None}
     assert Items("users", {}, option="users").invocation(single) == {"module_args": single}
+
+
+def test_superusers_who_may_log_in_from_anywhere_are_told_of() -> None:
+    root, plain = frozenset({Key("admin", "root")}), frozenset({Key("shop", "readWrite")})
+    here: tuple[dict[str, list[str]], ...] = ({"clientSource": ["192.0.2.1"]},)
+    users = [
+        User("admin", roles=root, restrictions=()),
+        User("kept", roles=root),
+        User("limited", roles=root, restrictions=here),
+        User("gone", roles=root, restrictions=(), present=False),
+        User("app", roles=plain, restrictions=()),
+    ]
+    (told,) = reachable_superusers(users)
+    assert told.startswith("admin@admin may do anything, and may log in from wherever the port can be reached; limit that by")
+    assert reachable_superusers(users[1:]) == []

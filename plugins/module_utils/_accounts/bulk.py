@@ -26,7 +26,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.decis
     user_expired,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key import Key
-from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.powers import lifts_end
+from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.powers import ALMIGHTY, lifts_end
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.purge import Purge, undeclared
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.server import Accounts, Outrun, tries
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.users import Account, User
@@ -71,6 +71,7 @@ def plan_users(accounts: Accounts, users: Sequence[User], purge: Purge | None = 
     What cannot be is among the plan's failures. The account in use comes last, so that no other change depends on what
     becomes of it. Raises StrongholdError for the connection.
     """
+    accounts.warnings += reachable_superusers(users)
     plan = Plan(warnings=accounts.warnings)
     shown: dict[str, dict[str, Any]] = {user.title: {"name": user.name, "database": user.database} for user in users}
     if purge:
@@ -84,6 +85,19 @@ def plan_users(accounts: Accounts, users: Sequence[User], purge: Purge | None = 
             shown[target.user.title]["expired"] = True
     _decide_all(targets, plan)
     return plan, shown
+
+
+def reachable_superusers(users: Sequence[User]) -> list[str]:
+    """A warning for those that may do anything and are declared to log in from anywhere: a password is all they need there."""
+    almighty = {Key(*key) for key in ALMIGHTY}
+    open_to_all = [user for user in users if user.present and user.restrictions == () and (user.roles or set()) & almighty]
+    if not open_to_all:
+        return []
+    who = ", ".join(f"{user.name}@{user.database}" for user in open_to_all)
+    return [
+        f"{who} may do anything, and may log in from wherever the port can be reached; limit that by authentication_restrictions,"
+        " of the administrator of a cluster by entries of mongodb_firewall_sources in the group administrators."
+    ]
 
 
 def _has_credentials(user: User) -> bool:

@@ -27,7 +27,7 @@ def test_private_files_are_private(hosts: dict[str, Host], name: str) -> None:
     host = hosts[name]
     for path, owner, mode in (
         ("/etc/mongod.conf", "root", 0o640),
-        ("/etc/stronghold/tls/member.pem", "mongodb", 0o600),
+        ("/etc/stronghold/tls/member.pem", "root", 0o640),
         ("/etc/stronghold/tls/client.pem", "root", 0o600),
         ("/etc/stronghold/tls/ca.pem", "root", 0o644),
         ("/var/lib/mongodb", "mongodb", 0o750),
