@@ -296,7 +296,7 @@ def test_a_lost_authority_is_not_replaced_by_another(issued: Site) -> None:
         result = issued.run(None, *words)
         assert result["failed"]
         assert "could not trust the authority in" in result["msg"]
-        assert result["remedy"].startswith("bring back the folder")
+        assert result["remedy"].startswith("where that one was replaced, name its folder as former")
     assert issued.files() == before
     assert not issued.authority.exists()
 

@@ -93,7 +93,8 @@ class Host:
                 self.name,
                 f"trust the authority in {path}",
                 f"this host trusts another one already, {'; '.join(describe.for_list(present))}",
-                "bring back the folder of that authority to the controller, or remove the file if the host is to start anew",
+                "where that one was replaced, name its folder as former for this run; else bring its folder back to the"
+                " controller, or remove the file if the host is to start anew",
             )
         if not self.trusted:
             if self.check_mode:

@@ -20,10 +20,11 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaratio
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.handshake import presented
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.names import Subject
 from lab import access, repetitions
-from lab.certificates import issue, opened
+from lab.certificates import issue
 from lab.fleet import Fleet, Host, ssh
 
 REPLACE = "stronghold.mongodb.replace_authority"
+OPERATOR = str(Path(__file__).parents[4] / "examples" / "operator.yml")
 ISSUE = "Issue certificates that are missing, different or near their end"
 RESTART = "Restart this member, or have it take up its certificates"
 # A task, and which time it comes: before all hosts trust both authorities, and afterwards.
@@ -73,7 +74,7 @@ def test_the_authority_is_replaced_though_it_is_killed_on_the_way(
             assert playbook.run_and_kill(fleet, task, 1.0, log, playbook=REPLACE, times=times), f"{task} was not reached"
         trusted = playbook.run(fleet, playbook=REPLACE, variables={"mongodb_tls_replace_until": "trust_both"})
         assert trusted.rc == 0, trusted.output[-6000:]
-        changed_over = change_over(fleet, tmp_path)
+        changed_over = change_over(fleet)
         for task, times in repetitions.todays(LATE_KILLS):
             assert playbook.run_and_kill(fleet, task, 1.0, log, playbook=REPLACE, times=times), f"{task} was not reached"
         playbook.converge(fleet)
@@ -95,16 +96,15 @@ def test_the_authority_is_replaced_though_it_is_killed_on_the_way(
         print(f"\nauthority: {len(account.acknowledged)} writes, longest gap {account.longest_gap:.3f} s")
 
 
-def change_over(fleet: Fleet, tmp_path: Path) -> Path:
-    """A client elsewhere, while all hosts trust both: it trusts both, then takes a certificate of the new one, here returned."""
-    folder, following = access.secrets(fleet) / "authority", access.secrets(fleet) / "authority-next"
-    before = Path(access.tls_options(fleet)["tlsCertificateKeyFile"])
-    both, after = tmp_path / "both.pem", tmp_path / "after.pem"
-    both.write_bytes((folder / "ca.pem").read_bytes() + (following / "ca.pem").read_bytes())
-    wanted = Wanted(Path("/unused"), "client", Subject("elsewhere", str(fleet.vars["mongodb_cluster_name"]), "people"), days=30)
-    by = opened(following, access.secrets(fleet) / "authority-passphrase")
-    after.write_bytes(pem.write_pair(issue(by, wanted)))
+def change_over(fleet: Fleet) -> Path:
+    """A client elsewhere, while all hosts trust both: it trusts both and has a certificate of the new one, which is returned."""
+    folder, before = access.secrets(fleet) / "authority", Path(access.tls_options(fleet)["tlsCertificateKeyFile"])
     assert served(fleet, folder / "ca.pem", before), "who has changed nothing yet is served"
+    made = playbook.run(fleet, variables={"owner_name": "elsewhere", "owner_authority": "authority-next"}, playbook=OPERATOR)
+    assert made.rc == 0, made.output[-6000:]
+    certificates = fleet.home / "inventory" / "certificates"
+    both, after = certificates / "ca.pem", certificates / "elsewhere.pem"
+    assert len(pem.read_certificates(both.read_bytes())) == 2
     assert served(fleet, both, before)
     assert served(fleet, both, after)
     return after
