@@ -120,7 +120,26 @@ def pings(fleet: Fleet) -> pymongo.MongoClient[dict[str, Any]]:
     return access.client(fleet, fleet.host(WALL), maxPoolSize=1, serverSelectionTimeoutMS=2000)
 
 
-def test_what_another_tool_flushed_is_back_within_a_minute(fleet: Fleet, hosts: dict[str, Host]) -> None:
+@pytest.mark.parametrize("change", ["flush ruleset", "insert rule inet stronghold_mongodb judge accept"])
+def test_what_another_tool_changed_is_mended_at_once(fleet: Fleet, hosts: dict[str, Host], change: str) -> None:
+    """The kernel tells of it, so that nobody has to wait for the clock, which comes twice a minute."""
+    wall = hosts[WALL]
+
+    def mended() -> bool:
+        judge = wall.run("nft list chain inet stronghold_mongodb judge").stdout
+        return "goto refuse" in judge and "\t\taccept\n" not in judge
+
+    assert mended()
+    wall.check_output("systemctl stop stronghold-allowlist.timer")
+    try:
+        wall.check_output(f"nft {change}")
+        assert until(mended, 5)
+    finally:
+        wall.check_output("systemctl start stronghold-allowlist.timer")
+    assert not reaches(fleet, STRANGER, hosts)
+
+
+def test_what_another_tool_flushed_is_told_of(fleet: Fleet, hosts: dict[str, Host]) -> None:
     begin = now(hosts)
     hosts[WALL].check_output("nft flush ruleset")
     assert until(lambda: not reaches(fleet, STRANGER, hosts), A_MINUTE)
@@ -192,6 +211,8 @@ class TestBoot:
 
     def test_what_loads_them_can_do_little_else(self, hosts: dict[str, Host]) -> None:
         told = hosts[WALL].run("systemd-analyze security --no-pager stronghold-firewall").stdout
+        assert float(told.splitlines()[-1].split(": ")[1].split()[0]) < 2
+        told = hosts[WALL].run("systemd-analyze security --no-pager stronghold-firewall-notices").stdout
         assert float(told.splitlines()[-1].split(": ")[1].split()[0]) < 2
 
     def test_with_rules_that_do_not_load_mongod_does_not_start(self, fleet: Fleet, hosts: dict[str, Host]) -> None:
