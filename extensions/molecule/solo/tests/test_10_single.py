@@ -39,5 +39,5 @@ def test_it_runs_with_the_declared_options(fleet: Fleet) -> None:
     tls = parsed["net"]["tls"]
     assert (tls["mode"], tls["allowConnectionsWithoutCertificates"]) == ("requireTLS", True)
     assert parsed["replication"]["replSetName"] == "solo"
-    assert parsed["security"] == {"authorization": "enabled", "clusterAuthMode": "x509"}
+    assert parsed["security"] == {"authorization": "enabled", "clusterAuthMode": "x509", "javascriptEnabled": False}
     assert parsed["setParameter"]["enableLocalhostAuthBypass"] in (False, "false")
