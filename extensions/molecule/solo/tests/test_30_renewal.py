@@ -50,7 +50,7 @@ def test_it_renews_and_rotates_without_a_restart_and_the_playbook_agrees(fleet: 
     assert serial(fleet) == member.certificate.serial_number != before
     assert host.check_output(PROCESS) == process
     file = host.file(watch.MEMBER)
-    assert (file.user, file.group, oct(file.mode)) == ("mongodb", "mongodb", "0o600")
+    assert (file.user, file.group, oct(file.mode)) == ("root", "mongodb", "0o640")
     good, said = watch.look(host)
     assert good, said
     assert "renewed" not in said
