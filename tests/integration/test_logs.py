@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 from integration import ports
-from integration.harness import Mongod
+from integration.harness import Mongod, until
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod import log_files
 from ansible_collections.stronghold.mongodb.plugins.module_utils._watch.logs import LogSettings, accepted, keep
@@ -144,6 +144,7 @@ def test_a_rotation_that_was_interrupted_is_finished(tmp_path: Path, folder: Pat
         assert keep(settings(folder), told.append) == []
         assert server.log_file.exists()
         connect(1)
+        until(lambda: f'"id":{ACCEPTED},' in server.log_file.read_text())
         server.stop()
     assert numbers(folder) == [1]
 
