@@ -25,7 +25,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.key i
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.powers import lifts_end
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.privileges import merged
 from ansible_collections.stronghold.mongodb.plugins.module_utils._accounts.sessions import kill_orphans, kill_sessions
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, locks
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.moments import in_utc
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import parse_address
@@ -118,7 +118,8 @@ def _known(
     with translate(watch.login.where, ATTEMPT, authenticates=watch.login.authenticates):
         known, lines = follow(former, _sights(client, former))
     if known != former:
-        with _noted(failures), _of_record(watch, "write"):
+        alone = locks.held(locks.FILES, watch.login.where, f"write the record of ends {watch.record}")
+        with _noted(failures), alone, _of_record(watch, "write"):
             files.write(watch.record, dumps(known), 0o600)
     for line in lines:
         tell(line)
