@@ -58,6 +58,6 @@ def alert(fleet: Fleet, host: Host, version: ssl.TLSVersion, suites: str = "ALL"
     with socket.create_connection((host.address, PORT), 5) as plain:
         try:
             context.wrap_socket(plain, server_hostname=host.address).close()
-        except ssl.SSLError as error:
-            return error.reason or str(error)
+        except OSError as error:  # also a connection that is reset
+            return str(getattr(error, "reason", None) or error)
     return ""
