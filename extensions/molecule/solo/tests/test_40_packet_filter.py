@@ -133,7 +133,7 @@ def test_what_another_tool_changed_is_mended_at_once(fleet: Fleet, hosts: dict[s
     wall.check_output("systemctl stop stronghold-allowlist.timer")
     try:
         wall.check_output(f"nft {change}")
-        assert until(mended, 5)
+        assert until(mended, 10)
     finally:
         wall.check_output("systemctl start stronghold-allowlist.timer")
     assert not reaches(fleet, STRANGER, hosts)
