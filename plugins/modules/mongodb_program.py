@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mongodb_program
-short_description: Have commands of the collection run on the host by themselves, at set times
+short_description: Have commands of the collection run on the host by themselves
 version_added: 0.1.0
 description:
   - Installs one program, made of the very code that the modules run, and for each of O(commands) its settings and the
@@ -49,8 +49,10 @@ options:
           - V(logs) has logrotate rename, compress and remove the logs of a server with C(systemLog.logRotate=reopen), which it
             tells to open them again. No line is lost, whenever it is interrupted. Then it measures the room on the file systems
             to which the server writes.
+          - V(notices) never ends. It has V(allowlist), which is to be there too, look as soon as the kernel tells that somebody
+            changed its rules in nf_tables.
         type: str
-        choices: [allowlist, certificates, expiry, logs]
+        choices: [allowlist, certificates, expiry, logs, notices]
         required: true
       state:
         description:
@@ -72,7 +74,7 @@ options:
           - What the command V(logs) keeps up, a list C(logs), each with C(path), C(max_mb), to which it grows about, how many
             former ones to C(keep), and after how many C(days) they go; C(user) and C(group), whose they are; the C(service),
             by default V(mongod); C(paths) to which it writes; and C(metrics_file).
-          - V(allowlist) has no settings.
+          - V(allowlist) and V(notices) have no settings.
         type: dict
         default: {}
       login:
@@ -156,7 +158,7 @@ options:
             type: str
             required: true
           kind:
-            description: Type of the service, in the terms of C(systemd.service).
+            description: Type of the service, in the terms of C(systemd.service). What never ends is no V(oneshot).
             type: str
             choices: [oneshot, exec, notify]
             default: oneshot
@@ -207,7 +209,8 @@ options:
             default: []
       timer:
         description:
-          - The systemd unit C(stronghold-COMMAND.timer). It is started, now and at boot. Needed with O(commands[].state=present).
+          - The systemd unit C(stronghold-COMMAND.timer). It is started, now and at boot. Needed with O(commands[].state=present)
+            for a command that ends. One that does not has none; its service is started then, and started anew when it changes.
         type: dict
         suboptions:
           calendar:

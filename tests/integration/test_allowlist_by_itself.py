@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -25,20 +25,46 @@ from integration.namespaces import FILE, Host, Net, answered, serve
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist import netlink
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.declaration import Declaration, tidy
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.kernel import Nft
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.notices import Notices
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.ruleset import element_changes, render
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import Source
 
-RUN = "from ansible_collections.stronghold.mongodb.plugins.module_utils._program.program import run; run()"
+UTILS = "ansible_collections.stronghold.mongodb.plugins.module_utils"
+RUN = f"from {UTILS}._program.program import run; run()"
+# As ``stronghold notices``, with the watch in the same process in place of a unit, which needs systemd.
+LISTEN = f"""
+from {UTILS}._allowlist.notices import Notices, follow
+from {UTILS}._program import allowlist
+
+def look():
+    print("look", flush=True)
+    allowlist.run(None, lambda line: print(line, flush=True))
+
+follow(Notices("stronghold_mongodb"), look)
+"""
+ASK = "import pymongo; pymongo.MongoClient('10.99.2.1', 27217).a.b.find_one({'$where': 'sleep(60000) || true'})"
 
 
 def watch(host: Host, tmp_path: Path) -> str:
     """What a run of ``stronghold allowlist`` prints."""
     (tmp_path / "settings.json").write_text("{}")
-    tree = Path(__file__).parents[2] / ".tree"
-    words = ["env", f"PYTHONPATH={tree}", sys.executable, "-c", RUN, "allowlist", "--config", str(tmp_path / "settings.json")]
-    done = subprocess.run([*host.within, *words], check=False, text=True, capture_output=True, timeout=60)
+    words = [*python(host, RUN), "allowlist", "--config", str(tmp_path / "settings.json")]
+    done = subprocess.run(words, check=False, text=True, capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def python(host: Host, script: str) -> list[str]:
+    return [*host.within, "env", f"PYTHONPATH={Path(__file__).parents[2] / '.tree'}", sys.executable, "-c", script]
+
+
+def until(reached: Callable[[], bool], limit: float) -> float:
+    """The seconds that it took."""
+    begin = time.monotonic()
+    while not reached():
+        assert time.monotonic() < begin + limit
+        time.sleep(0.02)
+    return time.monotonic() - begin
 
 
 def soon(seconds: float) -> str:
@@ -159,6 +185,87 @@ class TestWatch:
     def test_a_host_that_was_never_told_says_what_to_do(self, net: Net, tmp_path: Path) -> None:
         with pytest.raises(AssertionError, match=r"neither /etc/stronghold/firewall.nft nor .* declares it; apply stronghold"):
             watch(net.db, tmp_path)
+
+    def test_what_a_removed_source_asked_the_server_for_ends(self, net: Net, tmp_path: Path) -> None:
+        mongod = Mongod(tmp_path, 27217, bind="127.0.0.1,10.99.2.1")
+        net.db.inside(mongod.start)
+        try:
+            with net.db.inside(mongod.client) as client:
+                net.db.inside(lambda: client.a.b.insert_one({}))
+
+                def asked() -> bool:
+                    found = client.admin.aggregate([{"$currentOp": {}}, {"$match": {"ns": "a.b", "op": "query"}}])
+                    return bool(list(found))
+
+                groups = [{"name": "app", "sources": ["10.99.1.0/24"]}, {"name": "support", "sources": ["10.99.2.2"]}]
+                net.db.allow(groups=groups, ports=[27217])
+                with subprocess.Popen([*net.stranger.within, sys.executable, "-c", ASK], stderr=subprocess.DEVNULL) as stranger:
+                    until(asked, 20)
+                    net.db.allow(name="support", state="absent")
+                    until(lambda: not asked(), 5)
+                    stranger.kill()
+        finally:
+            mongod.stop(kill=True)
+
+
+@pytest.fixture
+def listening(net: Net, tmp_path: Path) -> Iterator[Path]:
+    """What it tells, of a host that has rules, with nothing to be told of them."""
+    net.db.allow(name="app", sources=["10.99.1.0/24"])
+    told = tmp_path / "told"
+    with told.open("w") as output, subprocess.Popen(python(net.db, LISTEN), stdout=output) as process:
+        try:
+            until(lambda: told.read_text() == "look\n", 10)
+            yield told
+            assert process.poll() is None
+        finally:
+            process.kill()
+
+
+class TestNotices:
+    def test_what_another_tool_changes_is_mended_long_before_the_clock(self, net: Net, listening: Path) -> None:
+        good = net.db.rules()
+        for change in (
+            "flush ruleset",
+            "delete table inet stronghold_mongodb",
+            "insert rule inet stronghold_mongodb judge accept",
+            "add element inet stronghold_mongodb app_4 { 10.99.2.0/24 }",
+        ):
+            net.db.nft("-f", "-", script=change)
+            assert until(lambda: net.db.rules() == good, 5) < 3, change
+        assert not net.stranger.connects("10.99.2.1")
+        settled = looks(listening)
+        assert len(listening.read_text().splitlines()) == settled + 4, "more, or less, than the four changes was mended"
+        net.db.nft("add", "table", "ip", "foreign")
+        net.db.nft("delete", "table", "ip", "foreign")
+        time.sleep(0.5)
+        assert looks(listening) == settled
+
+    def test_many_entries_at_once_are_one_change(self, net: Net, listening: Path) -> None:
+        net.db.allow(name="app", sources=[f"198.{18 + (n >> 16)}.{n >> 8 & 255}.{n & 255}" for n in range(0, 20000, 2)])
+        assert looks(listening) <= 4
+
+    def test_a_notice_is_of_our_table_alone_and_one_that_was_lost_counts(self, net: Net) -> None:
+        with closing(net.db.inside(lambda: Notices("stronghold_mongodb"))) as notices:
+            net.db.nft("add", "table", "ip", "foreign")
+            assert notices.wait(0.2) is False
+            net.db.nft("add", "table", "inet", "stronghold_mongodb")
+            assert notices.wait(5) is True
+            notices.settle()
+            assert notices.wait(0.2) is False
+            many = "".join(f"add chain ip foreign chain_{number:0100}\n" for number in range(5000))
+            net.db.nft("-f", "-", script=many)
+            assert notices.wait(5) is True, "more was told than fits into its queue, and none of it is of our table"
+            assert notices.wait(0.2) is False
+
+
+def looks(told: Path) -> int:
+    """How often it has looked, when it does so no more."""
+    count = -1
+    while (now := told.read_text().splitlines().count("look")) != count:
+        count = now
+        time.sleep(1)
+    return count
 
 
 class TestTrial:

@@ -234,6 +234,35 @@ def test_several_commands_are_one_plan(arguments: dict[str, Any], home: Path) ->
     assert told(run_module("mongodb_program", **both), home) == []
 
 
+ENDLESS: dict[str, Any] = {"command": "notices", "service": {"description": "Notices", "kind": "exec", "restart": "always"}}
+LISTENER = "stronghold-notices.service"
+
+
+def test_what_never_ends_is_a_service_that_is_started_anew_when_it_changes(arguments: dict[str, Any], home: Path) -> None:
+    def changes(*commands: dict[str, Any], check: bool = False) -> list[str]:
+        done = run_module("mongodb_program", check=check, **{**arguments, "commands": list(commands)})
+        assert not done.get("failed"), done
+        return [line.replace(f"{home}/", "") for line in done["changes"]]
+
+    begin = [f"start {LISTENER} at boot", f"start {LISTENER}"]
+    files = ["write opt/stronghold", "write etc/program.json", "write etc/notices.json", f"write units/{LISTENER}"]
+    assert changes(ENDLESS) == [*files, "have systemd read the units", *begin]
+    assert changes(ENDLESS) == []
+    other = {**ENDLESS, "service": {**ENDLESS["service"], "description": "Other"}}
+    anew = [f"stop {LISTENER}", f"change units/{LISTENER}", "have systemd read the units", f"start {LISTENER}"]
+    assert changes(other, check=True) == anew
+    (home / "broken").write_text("daemon-reload")
+    assert run_module("mongodb_program", **{**arguments, "commands": [other]})["failed"]
+    (home / "broken").unlink()
+    assert changes(other) == anew[2:], "it was stopped before, so that the next run starts it"
+    (home / "opt" / "stronghold").write_text("altered")
+    assert changes(other) == [f"stop {LISTENER}", "change opt/stronghold", f"start {LISTENER}"]
+    assert (home / "active").exists()
+    gone = [f"stop {LISTENER}", f"no longer start {LISTENER} at boot", f"remove units/{LISTENER}", "have systemd read the units"]
+    assert changes({"command": "notices", "state": "absent"}) == [*gone, "remove etc/notices.json"]
+    assert changes({"command": "notices", "state": "absent"}) == []
+
+
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [
@@ -241,6 +270,8 @@ def test_several_commands_are_one_plan(arguments: dict[str, Any], home: Path) ->
         ({**expiry(), "login": None}, "could not accept the settings of the command expiry because it has no login"),
         ({**expiry(), "command": "certificates"}, "because it has no ca_file; it has no certificates; correct them."),
         ({**expiry(), "timer": None}, "could not accept the units of the command expiry because there is no timer"),
+        ({**ENDLESS, "timer": expiry()["timer"]}, "the units of the command notices because it never ends, and there is a timer"),
+        ({**ENDLESS, "service": {"description": "a"}}, "because it never ends, and the kind of its service is oneshot; correct"),
         (expiry(timer={"calendar": "a\nb"}), "could not accept the units of the command expiry because timer.calendar has more"),
     ],
 )

@@ -25,7 +25,8 @@ LOGIN = {"login_user": "stronghold_expiry", "login_password": "secret"}
 EXPIRY = {"command": "expiry", "login": LOGIN, **UNITS}
 CERTIFICATES = {"command": "certificates", "settings": {"ca_file": "/ca.pem", "servers": [{"port": 27017}]}, **UNITS}
 ALLOWLIST = {"command": "allowlist", **UNITS}
-ALL = [ALLOWLIST, CERTIFICATES, EXPIRY]
+NOTICES = {"command": "notices", "service": {**UNITS["service"], "kind": "exec"}}
+ALL = [ALLOWLIST, CERTIFICATES, EXPIRY, NOTICES]
 UNIT = "/etc/systemd/system/stronghold-certificates"
 
 
@@ -38,23 +39,26 @@ def survey(*commands: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "program": {"sha256": "of the file", "mode": "0755", "uid": 0},
         "units": {
-            f"stronghold-{name}.timer": {"ActiveState": "inactive", "UnitFileState": "", "NeedDaemonReload": "no"}
+            f"stronghold-{name}.{kind}": {"ActiveState": "inactive", "UnitFileState": "", "NeedDaemonReload": "no"}
             for name in NAMES
+            for kind in ("service", "timer")
         },
         "settings": {"program": secret(record_text(PYTHON, "digest", "of the file"))},
         "files": {},
     }
     for command in map(_declared, commands):
         name = command.command.name
-        found["units"][f"stronghold-{name}.timer"] = {
+        runs = "service" if name == "notices" else "timer"
+        found["units"][f"stronghold-{name}.{runs}"] = {
             "ActiveState": "active",
             "UnitFileState": "enabled",
             "NeedDaemonReload": "no",
         }
         found["settings"][name] = secret(command.settings)
         for kind, content in (("service", command.service), ("timer", command.timer)):
-            path = f"/etc/systemd/system/stronghold-{name}.{kind}"
-            found["files"][path] = {"content": content, "mode": "0644", "uid": 0}
+            if content:
+                path = f"/etc/systemd/system/stronghold-{name}.{kind}"
+                found["files"][path] = {"content": content, "mode": "0644", "uid": 0}
     return found
 
 
@@ -93,6 +97,9 @@ def test_a_host_that_has_it_is_left_alone(commands: list[dict[str, Any]]) -> Non
         lambda survey: survey["files"].pop(f"{UNIT}.service"),
         lambda survey: survey["files"][f"{UNIT}.timer"].update(content="[Timer]\nOnBootSec=1\n"),
         lambda survey: survey["files"][f"{UNIT}.timer"].update(uid=1000),
+        lambda survey: survey["units"]["stronghold-notices.service"].update(ActiveState="activating"),
+        lambda survey: survey["units"]["stronghold-notices.service"].update(UnitFileState="disabled"),
+        lambda survey: survey["files"].pop("/etc/systemd/system/stronghold-notices.service"),
         lambda survey: survey["settings"].clear(),
         lambda survey: survey["settings"]["certificates"].update(mode="0644"),
         lambda survey: survey["settings"]["certificates"].update(sha256="other"),
@@ -137,7 +144,24 @@ def test_another_password_differs_where_the_command_logs_in_and_nowhere_else() -
     assert "secret" not in _declared({**CERTIFICATES, "login": LOGIN}).settings
 
 
-@pytest.mark.parametrize("broken", [{"command": "expiry"}, {**EXPIRY, "colour": "blue"}, {**EXPIRY, "timer": {}}])
+def test_a_service_that_is_left_of_an_unwanted_one_is_seen() -> None:
+    found = survey(EXPIRY)
+    found["units"]["stronghold-notices.service"]["ActiveState"] = "active"
+    assert differs(found, EXPIRY, absent("notices")) is True
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"command": "expiry"},
+        {**EXPIRY, "colour": "blue"},
+        {**EXPIRY, "timer": {}},
+        {**EXPIRY, "timer": None},
+        {**NOTICES, **UNITS},
+        {**NOTICES, "timer": UNITS["timer"]},
+        {**NOTICES, "service": UNITS["service"]},
+    ],
+)
 def test_what_the_module_would_refuse_is_refused(broken: dict[str, Any]) -> None:
     with pytest.raises(AnsibleFilterError, match="could not "):
         differs(survey(EXPIRY), broken)

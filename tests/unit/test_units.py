@@ -31,6 +31,15 @@ ALLOWLIST = Service(
         families=("AF_UNIX", "AF_NETLINK", "AF_INET", "AF_INET6"),
     ),
 )
+NOTICES = Service(
+    "stronghold-notices",
+    "Notices of the kernel when somebody changes the packet filter of the MongoDB port",
+    f"{PROGRAM} notices",
+    after=("stronghold-firewall.service",),
+    kind="exec",
+    restart="always",
+    reach=Reach(capabilities=("CAP_NET_ADMIN",), families=("AF_UNIX", "AF_NETLINK")),
+)
 EXPIRY = Service(
     "stronghold-expiry",
     "Removal of expired MongoDB accounts, twice a minute",
@@ -68,7 +77,7 @@ TIMERS = {
     "certificates": Timer(CERTIFICATES.description, "*-*-* 03:17:00", boot="5min"),
     "long": Timer(LONG.description, "daily", spread=3600),
 }
-SERVICES = (ALLOWLIST, EXPIRY, CERTIFICATES, LONG, ALONE)
+SERVICES = (ALLOWLIST, NOTICES, EXPIRY, CERTIFICATES, LONG, ALONE)
 UNITS: dict[str, str] = {
     **{f"{service.name}.service": service.text() for service in SERVICES},
     **{f"stronghold-{name}.timer": timer.text() for name, timer in TIMERS.items()},

@@ -45,7 +45,7 @@ class Changed(NamedTuple):
 def generation() -> int | None:
     """The number of the rules in force in this network namespace, which every transaction of anybody moves; None if untold."""
     try:
-        with _connected() as kernel:
+        with connected() as kernel:
             kernel.send(_message(_SUBSYSTEM | _GET_GENERATION, _REQUEST, 1, _family(0)))
             answer = kernel.recv(8192)
     except OSError:
@@ -68,7 +68,7 @@ def change_elements(table: str, changes: Iterable[Changed], made_for: int) -> No
                 messages.append(_message(_SUBSYSTEM | command, flags, len(messages), body))
     expected = len(messages) - 1
     messages.append(_message(_BATCH_END, _REQUEST, len(messages), _family(0, _SUBSYSTEM >> 8)))
-    with _connected() as kernel:
+    with connected() as kernel:
         kernel.send(b"".join(messages))
         while expected:
             answer = kernel.recv(65536)
@@ -81,11 +81,12 @@ def change_elements(table: str, changes: Iterable[Changed], made_for: int) -> No
                 answer = answer[(size + 3) & ~3 :]
 
 
-def _connected() -> socket.socket:
+def connected(groups: int = 0) -> socket.socket:
+    """A socket to the kernel's netfilter; ``groups`` is the mask of those whose notices it receives. Raises OSError."""
     kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETFILTER)
     kernel.settimeout(_TIMEOUT)
     kernel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-    kernel.bind((0, 0))
+    kernel.bind((0, groups))
     return kernel
 
 

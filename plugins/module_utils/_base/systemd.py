@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.patience import patience
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.run import EXITS, Output, run
 
 _JOURNAL_LINES = 5
@@ -77,6 +78,14 @@ class Systemd:
 
     def start(self) -> None:
         """Start the inactive unit, with its files as they are now."""
+        self._run("start")
+
+    def run_anew(self) -> None:
+        """Run the oneshot from its beginning, when one that is under way has ended: that may be past what it is to see."""
+        for attempt in patience(self.timeout, pause=0.05):
+            shown = self._systemctl("show", "--property=ActiveState", "--value", self.unit)
+            if attempt.spent or shown.text.strip() != "activating":
+                break
         self._run("start")
 
     def restart(self) -> None:

@@ -16,6 +16,8 @@ from typing import Any
 ONESHOT = "oneshot"
 KINDS = (ONESHOT, "exec", "notify")
 MANAGED = "# Managed by stronghold.mongodb."
+# However often it is started, or fails: a host is not left without it.
+_ALWAYS = "StartLimitIntervalSec=0"
 # Locks and records of the collection are root's; others use them too, so that the folder stays when a service has ended.
 _LOCKS = ["RuntimeDirectory=stronghold", "RuntimeDirectoryPreserve=yes"]
 # The same for every service, below what it may do. Devices are of their own: see ``Reach``.
@@ -80,9 +82,10 @@ class Reach:
 class Service:
     """``name``.service, which runs ``command``, a command line.
 
-    ``kind`` is one of ``KINDS``. Of a oneshot ``timeout`` is for each run, of another one for its start, in seconds. ``restart``
-    is a value of Restart=, ``limits`` are names of systemd.exec(5) without ``Limit`` and their values. Without a ``user`` it is
-    root, with no more than what ``reach`` lets it do.
+    ``kind`` is one of ``KINDS``: a oneshot is run by a timer, another one never ends, and starts at boot. ``timeout`` is in
+    seconds, of a oneshot for each run, of another one for its start. ``restart`` is a value of Restart=, ``limits`` are names of
+    systemd.exec(5) without ``Limit`` and their values. Without a ``user`` it is root, with no more than what ``reach`` lets it
+    do.
     """
 
     name: str
@@ -98,16 +101,17 @@ class Service:
 
     def text(self) -> str:
         return _text(
-            [MANAGED, "[Unit]", f"Description={_plain(self.description)}", *_listed("After", self.after), ""],
+            [MANAGED, "[Unit]", f"Description={_plain(self.description)}", *_listed("After", self.after), _ALWAYS, ""],
             ["[Service]", f"Type={self.kind}", f"ExecStart={self.command}", f"TimeoutStartSec={self.timeout}"],
             [f"User={self.user}"] if self.user else [],
-            [f"Restart={self.restart}"] if self.restart else [],
+            [f"Restart={self.restart}", "RestartSec=1"] if self.restart else [],
             [f"SyslogIdentifier={self.name}"],
             ["# What systemd says about each run (info) stays out of the journal, what the program says does not."],
             ["SyslogLevel=notice", "LogLevelMax=notice", ""],
             [*(f"Limit{name}={value}" for name, value in sorted(self.limits.items())), ""] if self.limits else [],
             [] if self.user else _LOCKS,
             self.reach.lines(),
+            [] if self.kind == ONESHOT else ["", "[Install]", "WantedBy=multi-user.target"],
         )
 
 

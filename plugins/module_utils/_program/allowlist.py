@@ -10,17 +10,9 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
-from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._program.command import Command, Tell, unusable
-
-
-def accept(found: Mapping[str, Any]) -> None:
-    """It has no settings: what was declared on this host is in its records."""
-    if found:
-        raise unusable("allowlist", ["it has none"])
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program.command import Command, Tell, no_settings
 
 
 def run(_settings: None, tell: Tell) -> list[StrongholdError]:
@@ -39,4 +31,5 @@ def run(_settings: None, tell: Tell) -> list[StrongholdError]:
     return []
 
 
-COMMAND = Command("allowlist", run, accept)
+# What was declared on this host is in its records.
+COMMAND = Command("allowlist", run, no_settings("allowlist"))

@@ -38,6 +38,7 @@ class Command(Generic[S]):
     rest was done, or raises StrongholdError. A command that ``connects`` has ``login`` in its file, fields of ``Login``.
     ``libraries`` are the distributions that it needs besides Python. ``leaves`` are files that would grow old without it.
     ``state`` are folders below /var/lib that its service has besides those that are declared, its own first.
+    One that is ``endless`` returns from ``run`` only to fail: it is a service that is started, and no timer runs it.
     """
 
     name: str
@@ -47,6 +48,12 @@ class Command(Generic[S]):
     libraries: tuple[str, ...] = ()
     leaves: Callable[[S], Sequence[Path]] = _nothing
     state: tuple[str, ...] = ()
+    endless: bool = False
+
+    @property
+    def unit(self) -> str:
+        """The name of its units, without what follows the dot."""
+        return f"stronghold-{self.name}"
 
     def require_libraries(self) -> None:
         """Raises StrongholdError where this Python lacks one of them."""
@@ -54,6 +61,16 @@ class Command(Generic[S]):
             if importlib.util.find_spec(library.lower()) is None:
                 reason, remedy = f"{sys.executable} has no {library}", "apply stronghold.mongodb.mongodb_host"
                 raise StrongholdError(platform.node(), f"run {self.name}", reason, remedy)
+
+
+def no_settings(name: str) -> Callable[[Mapping[str, Any]], None]:
+    """``accept`` of a command that has none."""
+
+    def accept(found: Mapping[str, Any]) -> None:
+        if found:
+            raise unusable(name, ["it has none"])
+
+    return accept
 
 
 def unusable(name: str, reasons: Sequence[str]) -> StrongholdError:

@@ -68,7 +68,18 @@ class Declared:
     @property
     def unit(self) -> str:
         """The name of its units, without what follows the dot."""
-        return unit_name(self.command.name)
+        return self.command.unit
+
+    @property
+    def starts(self) -> str:
+        """The unit that is started, now and at boot."""
+        return f"{self.unit}.{'service' if self.command.endless else 'timer'}"
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Its units: name and text."""
+        timer = {} if self.command.endless else {f"{self.unit}.timer": self.timer}
+        return {f"{self.unit}.service": self.service, **timer}
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any], program: str) -> Declared:
@@ -77,8 +88,7 @@ class Declared:
         if params["state"] == "absent":
             return cls(command, False)
         service, timer = params["service"], params["timer"]
-        missing = [f"there is no {name}" for name in ("service", "timer") if params[name] is None]
-        reasons = missing or units.problems(service, timer)
+        reasons = _ill_matched(command, service, timer) or units.problems(service, timer or {})
         if reasons:
             attempt = f"accept the units of the command {command.name}"
             raise StrongholdError(platform.node(), attempt, "; ".join(reasons), "correct them")
@@ -86,7 +96,7 @@ class Declared:
         reach = units.Reach(**{**reached, "state": tuple(dict.fromkeys((*command.state, *reached["state"])))})
         words = {name: service[name] for name in ("description", "kind", "timeout", "user", "restart")}
         unit = units.Service(
-            unit_name(command.name),
+            command.unit,
             command=f"{program} {command.name}",
             after=tuple(service["after"] or ()),
             limits=service["limits"] or {},
@@ -98,7 +108,7 @@ class Declared:
             True,
             _settings(command, params["settings"], params["login"]),
             unit.text(),
-            units.Timer(service["description"], **timer).text(),
+            "" if timer is None else units.Timer(service["description"], **timer).text(),
         )
 
     def require_usable(self) -> None:
@@ -107,8 +117,14 @@ class Declared:
         self.command.require_libraries()
 
 
-def unit_name(command: str) -> str:
-    return f"stronghold-{command}"
+def _ill_matched(command: Command[Any], service: Mapping[str, Any] | None, timer: Mapping[str, Any] | None) -> list[str]:
+    """Why these units cannot run the command, each a clause."""
+    if service is None:
+        return ["there is no service"]
+    if command.endless:
+        kind = ["it never ends, and the kind of its service is oneshot"] if service["kind"] == units.ONESHOT else []
+        return kind + (["it never ends, and there is a timer"] if timer is not None else [])
+    return ["there is no timer"] if timer is None else []
 
 
 def _settings(command: Command[Any], settings: Mapping[str, Any], login: Mapping[str, Any] | None) -> str:

@@ -40,12 +40,28 @@ class Places:
 
 
 def plan_installation(commands: Sequence[Declared], places: Places) -> Plan:
-    """Timers come last, so that what they start is there, and those that go are stopped first. Raises StrongholdError."""
-    plan = Plan()
+    """What is started comes last, so that all it needs is there, and what goes is stopped first. Raises StrongholdError.
+
+    What runs without an end is stopped before anything changes that it was made of. So it is started anew with all of it,
+    also by the next run where this one is interrupted.
+    """
     parting = [command for command in commands if not command.present]
     wanted = [command for command in commands if command.present]
+    files_of = _plan_files(wanted, parting, places)
+    outdated = _outdated(wanted, {change.subject for change in files_of.changes}, places)
+    plan = Plan()
     for command in parting:
         _plan_stop(plan, command)
+    for command in outdated:
+        plan.add(f"stop {command.starts}", f"unit {command.starts}", "active", "inactive", Systemd(command.starts).stop)
+    plan.changes += files_of.changes
+    for command in wanted:
+        _plan_start(plan, command, stopped=command in outdated)
+    return plan
+
+
+def _plan_files(wanted: Sequence[Declared], parting: Sequence[Declared], places: Places) -> Plan:
+    plan = Plan()
     if wanted:
         _plan_program(plan, places)
     for command in wanted:
@@ -54,33 +70,38 @@ def plan_installation(commands: Sequence[Declared], places: Places) -> Plan:
     _plan_units(plan, wanted, parting, places)
     for command in parting:
         _plan_parting(plan, command, places)
-    for command in wanted:
-        _plan_start(plan, command)
     return plan
+
+
+def _outdated(wanted: Sequence[Declared], changed: set[str], places: Places) -> list[Declared]:
+    """Those that run without an end, made of what will have ``changed``, paths of files."""
+    found = []
+    for command in wanted:
+        parts = {places.program, places.settings(command.command.name), *(places.units / name for name in command.files)}
+        if command.command.endless and changed & set(map(str, parts)) and Systemd(command.starts).is_active():
+            found.append(command)
+    return found
 
 
 def _plan_units(plan: Plan, wanted: Sequence[Declared], parting: Sequence[Declared], places: Places) -> None:
     before = len(plan.changes)
     for command in wanted:
-        for unit, text in zip(_units(command), (command.service, command.timer)):
-            plan_file(plan, File(places.units / unit.unit, text, ROOT, 0o644))
+        for name, text in command.files.items():
+            plan_file(plan, File(places.units / name, text, ROOT, 0o644))
     for command in parting:
-        for unit in _units(command):
-            plan_absent(plan, places.units / unit.unit)
-    if len(plan.changes) > before or any(unit.needs_reload() for command in (*wanted, *parting) for unit in _units(command)):
+        for name in command.files:
+            plan_absent(plan, places.units / name)
+    names = [name for command in (*wanted, *parting) for name in command.files]
+    if len(plan.changes) > before or any(Systemd(name).needs_reload() for name in names):
         plan.add("have systemd read the units", "systemd", "units as before", "units as on disk", _reload(parting))
 
 
-def _plan_start(plan: Plan, command: Declared) -> None:
-    timer = _units(command)[1]
-    if not timer.is_enabled():
-        plan.add(f"start {timer.unit} at boot", f"unit {timer.unit}", "disabled", "enabled", timer.enable)
-    if not timer.is_active():
-        plan.add(f"start {timer.unit}", f"unit {timer.unit}", "inactive", "active", timer.start)
-
-
-def _units(command: Declared) -> tuple[Systemd, Systemd]:
-    return Systemd(f"{command.unit}.service"), Systemd(f"{command.unit}.timer")
+def _plan_start(plan: Plan, command: Declared, *, stopped: bool) -> None:
+    unit = Systemd(command.starts)
+    if not unit.is_enabled():
+        plan.add(f"start {unit.unit} at boot", f"unit {unit.unit}", "disabled", "enabled", unit.enable)
+    if stopped or not unit.is_active():
+        plan.add(f"start {unit.unit}", f"unit {unit.unit}", "inactive", "active", unit.start)
 
 
 def _plan_program(plan: Plan, places: Places) -> None:
@@ -101,11 +122,11 @@ def _record(sources: str, program: bytes) -> str:
 
 
 def _plan_stop(plan: Plan, command: Declared) -> None:
-    timer = _units(command)[1]
-    if timer.is_active():
-        plan.add(f"stop {timer.unit}", f"unit {timer.unit}", "active", "inactive", timer.stop)
-    if timer.is_enabled():
-        plan.add(f"no longer start {timer.unit} at boot", f"unit {timer.unit}", "enabled", "disabled", timer.disable)
+    unit = Systemd(command.starts)
+    if unit.is_active():
+        plan.add(f"stop {unit.unit}", f"unit {unit.unit}", "active", "inactive", unit.stop)
+    if unit.is_enabled():
+        plan.add(f"no longer start {unit.unit} at boot", f"unit {unit.unit}", "enabled", "disabled", unit.disable)
 
 
 def _plan_parting(plan: Plan, command: Declared, places: Places) -> None:
@@ -131,6 +152,6 @@ def _reload(parting: Sequence[Declared]) -> Callable[[], None]:
     def act() -> None:
         Systemd("").reload_manager()
         for command in parting:
-            _units(command)[0].forget_failure()
+            Systemd(f"{command.unit}.service").forget_failure()
 
     return act

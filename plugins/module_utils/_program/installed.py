@@ -17,6 +17,7 @@ from typing import Any
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.declaration import Declared
 
 RUNNING = {"ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}
+_UNITS = "/etc/systemd/system"
 RECORD = "program"  # beside the settings of commands, none of which has that name
 
 
@@ -45,27 +46,23 @@ def _program_differs(survey: Mapping[str, Any], sources: str, python: str) -> bo
 
 def _lacks(survey: Mapping[str, Any], command: Declared) -> bool:
     return bool(
-        survey["units"].get(f"{command.unit}.timer") != RUNNING
+        survey["units"].get(command.starts) != RUNNING
         or survey["settings"].get(command.command.name) != _secret(command.settings)
         or any(
-            survey["files"].get(path) != {"content": content, "mode": "0644", "uid": 0}
-            for path, content in zip(_paths(command), (command.service, command.timer))
+            survey["files"].get(f"{_UNITS}/{name}") != {"content": content, "mode": "0644", "uid": 0}
+            for name, content in command.files.items()
         )
     )
 
 
 def _has(survey: Mapping[str, Any], command: Declared) -> bool:
-    timer = survey["units"].get(f"{command.unit}.timer", {})
+    state = survey["units"].get(command.starts, {})
     return (
-        timer.get("ActiveState") == "active"
-        or timer.get("UnitFileState") == "enabled"
+        state.get("ActiveState") == "active"
+        or state.get("UnitFileState") == "enabled"
         or command.command.name in survey["settings"]
-        or any(path in survey["files"] for path in _paths(command))
+        or any(f"{_UNITS}/{name}" in survey["files"] for name in command.files)
     )
-
-
-def _paths(command: Declared) -> list[str]:
-    return [f"/etc/systemd/system/{command.unit}.{kind}" for kind in ("service", "timer")]
 
 
 def _secret(text: str) -> dict[str, Any]:

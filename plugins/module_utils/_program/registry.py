@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._program import allowlist, certificates, expiry, logs
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program import allowlist, certificates, expiry, logs, notices
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.command import Command
 
 COMMANDS: Mapping[str, Command[Any]] = {
-    command.name: command for command in (allowlist.COMMAND, certificates.COMMAND, expiry.COMMAND, logs.COMMAND)
+    command.name: command for command in (allowlist.COMMAND, certificates.COMMAND, expiry.COMMAND, logs.COMMAND, notices.COMMAND)
 }
