@@ -55,8 +55,9 @@ def admit(fleet: Fleet, name: str, login: str) -> None:
     ssh(
         fleet,
         name,
-        "apt-get -qq update && "
-        "DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends sudo >/dev/null && "
+        # A run that was killed leaves its apt-get on the host, which holds both locks until it is done.
+        "for _ in $(seq 120); do apt-get -qq update 2>/dev/null && break; sleep 1; done && DEBIAN_FRONTEND=noninteractive "
+        "apt-get -qq -o DPkg::Lock::Timeout=120 install --yes --no-install-recommends sudo >/dev/null && "
         f"useradd --create-home --shell /bin/sh {login} && install -D -m 600 -o {login} /root/.ssh/authorized_keys "
         f"~{login}/.ssh/authorized_keys && chown -R {login} ~{login}/.ssh && chmod 700 ~{login}/.ssh && "
         f"echo '{login} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/{login}",
