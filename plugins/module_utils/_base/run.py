@@ -116,7 +116,7 @@ def run(
     with ``accept``.
     """
     program = Program(words, environment or {}, accept, explain, missing, slow)
-    path = _found(program, host, attempt)
+    path = found(program, host, attempt)
     try:
         done = subprocess.run(  # noqa: S603  # pylint: disable=ansible-bad-function  # the caller's words; no AnsibleModule here
             [path, *words[1:]],
@@ -124,11 +124,11 @@ def run(
             capture_output=True,
             timeout=timeout,
             check=False,
-            env=_environment(program),
+            env=environment_of(program),
             **_as(identity),
         )
     except OSError as error:
-        raise _not_run(program, host, attempt, error) from error
+        raise not_run(program, host, attempt, error) from error
     except subprocess.TimeoutExpired:
         raise StrongholdError(host, attempt, f"{program.name} did not end within {timeout:g} s", slow) from None
     output = Output(program.name, done.stdout, done.stderr, done.returncode)
@@ -204,7 +204,7 @@ class _Pipeline:
         self._ending = False
 
     def start(self, source: Source) -> None:
-        paths = [_found(program, self._host, self._attempt) for program in self._programs]
+        paths = [found(program, self._host, self._attempt) for program in self._programs]
         incoming: Source = source
         for program, path in zip(self._programs, paths):
             try:
@@ -213,22 +213,22 @@ class _Pipeline:
                     stdin=incoming,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
-                    env=_environment(program),
+                    env=environment_of(program),
                 )
             except OSError as error:
-                raise _not_run(program, self._host, self._attempt, error) from error
+                raise not_run(program, self._host, self._attempt, error) from error
             if self._stages and self._stages[-1].process.stdout:
                 self._stages[-1].process.stdout.close()  # so that it learns when its reader is gone
             self._stages.append(_Stage(program, process))
-            incoming = _pipe(process.stdout)
+            incoming = open_pipe(process.stdout)
 
     def chunks(self) -> Iterator[bytes]:
-        last = _pipe(self._stages[-1].process.stdout)
+        last = open_pipe(self._stages[-1].process.stdout)
         with selectors.DefaultSelector() as selector:
             selector.register(last, selectors.EVENT_READ)
             for stage in self._stages:
-                os.set_blocking(_pipe(stage.process.stderr).fileno(), False)
-                selector.register(_pipe(stage.process.stderr), selectors.EVENT_READ, stage)
+                os.set_blocking(open_pipe(stage.process.stderr).fileno(), False)
+                selector.register(open_pipe(stage.process.stderr), selectors.EVENT_READ, stage)
             reading = True
             while reading or any(stage.process.poll() is None for stage in self._stages):
                 for key, _events in selector.select(self._wait()):
@@ -322,32 +322,36 @@ def _drain(stage: _Stage) -> None:
     """What it said last; a descendant that still holds its standard error is not waited for."""
     pipe = stage.process.stderr
     with suppress(BlockingIOError, ValueError):
-        while data := os.read(_pipe(pipe).fileno(), _CHUNK):
+        while data := os.read(open_pipe(pipe).fileno(), _CHUNK):
             stage.stderr[:] = (stage.stderr + data)[-_MOST_KEPT:]
 
 
-def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
-    if pipe is None:
+def open_pipe(end: IO[bytes] | None) -> IO[bytes]:
+    """The end of a pipe that a process was started with."""
+    if end is None:
         raise ValueError("it was started without a pipe")
-    return pipe
+    return end
 
 
 def _search_path() -> str:
     return os.pathsep.join((os.environ.get("PATH", os.defpath), *_SBIN))
 
 
-def _environment(program: Program) -> dict[str, str]:
+def environment_of(program: Program) -> dict[str, str]:
+    """Of the process that is to become ``program``."""
     return {**os.environ, "PATH": _search_path(), "LC_ALL": "C", **program.environment}
 
 
-def _found(program: Program, host: str, attempt: str) -> str:
+def found(program: Program, host: str, attempt: str) -> str:
+    """The path of ``program``. Raises StrongholdError where it is not installed."""
     path = find(program.words[0])
     if path is None:
         raise StrongholdError(host, attempt, f"{program.words[0]} is not installed", program.missing)
     return path
 
 
-def _not_run(program: Program, host: str, attempt: str, error: OSError) -> StrongholdError:
+def not_run(program: Program, host: str, attempt: str, error: OSError) -> StrongholdError:
+    """The failure of a program that is there and cannot be started."""
     return StrongholdError(host, attempt, f"{program.words[0]} cannot be run ({error.strerror})", program.missing)
 
 
