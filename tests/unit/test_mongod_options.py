@@ -57,6 +57,8 @@ def test_a_typing_error_is_told_with_what_was_meant(config: dict[str, Any], reas
         {"net": {"tls": {"certificateKeyFilePassword": {"__exec": "give it", "type": "string"}}}},
         {"net": {"tls": {"mode": None}}},
         {"storage": {"wiredTiger": {"engineConfig": {"cacheSizeGB": "8", "configString": "x"}}}},
+        {"net": {"tls": {"clusterAuthX509": {"extensionValue": "shop"}}}},
+        {"net": {"tls": {"clusterAuthX509": {"attributes": "O=shop,OU=members"}}}},
     ],
 )
 def test_what_mongod_takes_or_alone_can_judge_is_not_refused(config: dict[str, Any]) -> None:

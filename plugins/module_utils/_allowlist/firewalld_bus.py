@@ -21,6 +21,8 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.fire
     intervals_of,
     rich_rule,
 )
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.kernel import Nft
+from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.ruleset import FAMILY
 from ansible_collections.stronghold.mongodb.plugins.module_utils._allowlist.sources import meeting
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import Refusal
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.run import Output, run
@@ -66,13 +68,15 @@ class Firewalld:
             state.rules = set(plain.get("rich_rules", ()))
             if any(plain.get(key) != value for key, value in _OURS.items()):
                 state.alterations.append(f"policy {POLICY}")
-        # Whoever flushes the kernel's rules does not tell firewalld, which goes on saying that all is in force.
-        if netlink.has_table(_TABLE) is False and self._backend() == "nftables":
+        if self._flushed():
             state.alterations.append(f"table {_TABLE}")
         return state
 
     def reload(self) -> None:
         """Have it read its files again; what was only changed at run time is lost, by whomever."""
+        if self._flushed():
+            # To make its table anew firewalld deletes the old one, and fails where there is none.
+            Nft(self.host).load(f"add table {FAMILY} {_TABLE}\n")
         self._call("reload", "")
 
     def amend(self, before: Loaded, entries: dict[int, set[str]], ports: Collection[int], rules: Collection[str]) -> None:
@@ -110,9 +114,12 @@ class Firewalld:
         known = json.loads(self._call(_LISTED_BY[interface], "", interface=f".{interface}"))["data"][0]
         return json.loads(self._call(method, "s", name, interface=f".{interface}"))["data"][0] if name in known else None
 
-    def _backend(self) -> str:
-        answer = self._busctl("tell its backend", "get-property", _BUS, f"{_PATH}/config", f"{_BUS}.config", "FirewallBackend")
-        return str(json.loads(answer)["data"])
+    def _flushed(self) -> bool:
+        """Whether the kernel has lost its rules: whoever flushes them does not tell firewalld, which takes all for in force."""
+        if netlink.has_table(_TABLE) is not False:
+            return False
+        words = ("get-property", _BUS, f"{_PATH}/config", f"{_BUS}.config", "FirewallBackend")
+        return bool(json.loads(self._busctl("tell its backend", *words))["data"] == "nftables")
 
     def _call(self, method: str, signature: str, *words: str, interface: str = "") -> str:
         told = [*([signature] if signature else []), *(["--", *words] if words else [])]
