@@ -28,6 +28,7 @@ BLOCKS = {
     "test_accounts_guide": range(21240, 21260),
     "test_expiry": range(21400, 21450),
     "test_program": range(21450, 21500),
+    "test_logical_backup": range(21500, 21510),
 }
 assert sum(map(len, BLOCKS.values())) == len(set().union(*BLOCKS.values())), "two files share a port"
 

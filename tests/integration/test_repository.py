@@ -164,7 +164,6 @@ class TestTrouble:
         locks = Path(restic.place.url) / "locks"
         assert any(locks.iterdir())
         restic.prune()
-        restic.unlock()
         assert not any(locks.iterdir())
 
     def test_a_disk_that_is_full(self, restic: Restic, small: Path) -> None:

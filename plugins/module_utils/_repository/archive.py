@@ -17,7 +17,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import bson
 
@@ -37,6 +37,12 @@ _MOST_IN_A_BLOCK = 8 << 20
 
 class BrokenArchive(ValueError):
     """The stream is no archive, was cut short, or was altered; the text completes "because ..."."""
+
+
+class Source(Protocol):
+    """What an archive is read from: at most ``size`` bytes at a time, none at the end."""
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 class Namespace(NamedTuple):
@@ -148,7 +154,7 @@ def _block_head(namespace: Namespace, *, last: bool = False, checksum: int = 0) 
 class Reader:
     """Reads an archive from ``source``. Raises BrokenArchive, at once or while blocks are read."""
 
-    def __init__(self, source: IO[bytes]) -> None:
+    def __init__(self, source: Source) -> None:
         self._source = source
         self._buffer, self._at = b"", 0
         self._sums: dict[Namespace, int] = {}

@@ -141,10 +141,12 @@ class Restic:
     def forget(self, snapshots: Sequence[str]) -> None:
         """Drop them; their data stays until ``prune``."""
         if snapshots:
+            self.unlock()
             self._run(f"drop {len(snapshots)} snapshots", "forget", *snapshots)
 
     def prune(self) -> None:
         """Remove data that no snapshot has."""
+        self.unlock()
         self._run("remove what no snapshot has", "prune", timeout=LONG)
 
     def check(self, part: int = 0, parts: int = 0) -> None:
@@ -153,7 +155,7 @@ class Restic:
         self._run("check the repository", "check", "--no-lock", *data, timeout=LONG)
 
     def unlock(self) -> None:
-        """Take away locks of processes that are gone."""
+        """Take away locks of processes of this host that are gone, and those older than half an hour."""
         self._run("take away locks that are left", "unlock")
 
     def _reach(self, attempt: str) -> None:

@@ -1,0 +1,209 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A logical backup: what one member holds, as of a time that a majority has, in archives as mongodump writes them.
+
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._backup import content
+from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.content import Found, Selection
+from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.reading import Moved, Read, Reader
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import moments
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.archive import Head, Writer
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import (
+    NAME,
+    TAG,
+    ClusterTime,
+    Item,
+    Manifest,
+    Stream,
+)
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.restic import Restic
+
+if TYPE_CHECKING:
+    from bson import Timestamp
+    from pymongo import MongoClient
+
+ATTEMPT = "take a backup"
+METHOD = "logical"
+TOOL = "stronghold.mongodb"
+
+
+class _Stopped(Exception):
+    """Another stream has failed."""
+
+
+@dataclass
+class Capture:
+    """Of one member, into one repository. ``workers`` is how many streams are read at once."""
+
+    login: Login
+    restic: Restic
+    selection: Selection = field(default_factory=Selection)
+    workers: int = field(default_factory=lambda: max(1, os.cpu_count() or 1))
+
+    def __post_init__(self) -> None:
+        self.login = replace(self.login, replica_set=None)
+        self._stop = Event()
+
+    def run(self) -> Manifest:
+        """Take it, and write its manifest. Raises StrongholdError; then there is no backup."""
+        begun = time.time()
+        name = f"{moments.text(begun).replace(':', '').replace('-', '')}-{secrets.token_hex(3)}"
+        with connect(self.login, ATTEMPT) as client:
+            set_name, rollback_id = _require_data(client, self.login)
+            first = self._now(client)
+            listed = content.found(client, self.selection)
+            if not listed:
+                raise StrongholdError(self.login.where, ATTEMPT, "nothing there was selected", "correct the selection")
+            laid = content.streams(listed, content.sizes(client, listed))
+            version = str(client.server_info()["version"])
+            compatibility = _compatibility(client)
+        head = Head(version, TOOL, ())
+        saved = self._save_all(name, laid, head, first)
+        with connect(self.login, ATTEMPT) as client:
+            last = self._now(client)
+            same = _same(listed, content.found(client, self.selection))
+            if _require_data(client, self.login)[1] != rollback_id:
+                remedy = "take another one when the set has settled"
+                raise StrongholdError(self.login.where, ATTEMPT, "the member rolled back meanwhile", remedy)
+        items = tuple(item for _stream, read in saved for item in read)
+        whole = same and all(item.times == (_time(first),) for item in items if item.kind != "view")
+        manifest = Manifest(
+            id=name,
+            method=METHOD,
+            replica_set=set_name,
+            member=self.login.address,
+            server_version=version,
+            compatibility=compatibility,
+            begun=moments.text(begun, "milliseconds"),
+            ended=moments.text(time.time(), "milliseconds"),
+            cluster_time=_time(first),
+            consistent_at=_time(first if whole else last),
+            rollback_id=rollback_id,
+            partial=self.selection != Selection(),
+            streams=tuple(stream for stream, _read in saved),
+            items=tuple(sorted(items, key=lambda item: (item.database, item.collection))),
+        )
+        with self.restic.save(NAME, TAG, f"backup={name}") as saving:
+            saving.write(manifest.text().encode())
+        return manifest
+
+    def _save_all(
+        self, name: str, laid: Mapping[str, Sequence[Found]], head: Head, first: Timestamp
+    ) -> list[tuple[Stream, list[Item]]]:
+        def save(stream: str) -> tuple[Stream, list[Item]]:
+            try:
+                return self._save(name, stream, laid[stream], head, first)
+            except BaseException:
+                self._stop.set()
+                raise
+
+        with ThreadPoolExecutor(min(self.workers, len(laid))) as pool:
+            running = [pool.submit(save, stream) for stream in laid]
+        failures = [one.exception() for one in running if one.exception()]
+        cause = next((failure for failure in failures if not isinstance(failure, _Stopped)), None)
+        if cause:
+            raise cause
+        return [one.result() for one in running]
+
+    def _save(self, name: str, stream: str, listed: Sequence[Found], head: Head, first: Timestamp) -> tuple[Stream, list[Item]]:
+        digest = hashlib.sha256()
+        size = 0
+        items = []
+        collections = tuple(one.collection for one in listed)
+        file = f"{stream}.archive"
+        with (
+            connect(self.login, ATTEMPT) as client,
+            client.start_session(causal_consistency=False) as session,
+            self.restic.save(file, METHOD, f"backup={name}") as saving,
+        ):
+
+            def write(data: bytes) -> None:
+                nonlocal size
+                if self._stop.is_set():
+                    raise _Stopped
+                digest.update(data)
+                size += len(data)
+                saving.write(data)
+
+            writer = Writer(write, replace(head, collections=collections))
+            reader = Reader(client, session, lambda: self._now(client))
+            for one in listed:
+                read = Read()
+                if content.has_documents(one):
+                    self._copy(reader, one, first, read, writer)
+                items.append(_item(one, file, read))
+            writer.close()
+        return Stream(file, saving.snapshot, size, digest.hexdigest()), items
+
+    def _copy(self, reader: Reader, one: Found, first: Timestamp, read: Read, writer: Writer) -> None:
+        database, name = data = one.collection.data
+        query = self.selection.query
+        try:
+            pieces = (
+                reader.capped(database, name, read, query)
+                if one.capped
+                else reader.collection(database, name, first, read, query)
+            )
+            for documents in pieces:
+                writer.documents(data, documents)
+        except Moved as error:
+            reason = f"{data} was dropped or made anew while it was read"
+            raise StrongholdError(self.login.where, ATTEMPT, reason, "take another one when that work is done") from error
+        writer.end(data)
+
+    def _now(self, client: MongoClient[dict[str, Any]]) -> Timestamp:
+        """The last time that a majority has, as far as this member knows."""
+        found: Timestamp = client.admin.command("hello")["lastWrite"]["majorityOpTime"]["ts"]
+        return found
+
+
+def _require_data(client: MongoClient[dict[str, Any]], login: Login) -> tuple[str, int]:
+    """The name of the set and the member's rollback id. Raises StrongholdError where it is no member with data in service."""
+    hello = client.admin.command("hello")
+    if "setName" not in hello:
+        reason, remedy = "it is no member of a replica set", "make it one, since only a set has an oplog"
+        raise StrongholdError(login.where, ATTEMPT, reason, remedy)
+    if not (hello.get("secondary") or hello.get("isWritablePrimary")):
+        reason = "it is an arbiter, or is not in service now"
+        raise StrongholdError(login.where, ATTEMPT, reason, "name a secondary that is up, or the primary")
+    quiet = dict.fromkeys(("metrics", "wiredTiger", "tcmalloc", "locks"), 0)
+    return hello["setName"], int(client.admin.command({"serverStatus": 1, **quiet})["repl"]["rbid"])
+
+
+def _compatibility(client: MongoClient[dict[str, Any]]) -> str:
+    found = client.admin["system.version"].find_one({"_id": "featureCompatibilityVersion"})
+    return str((found or {}).get("version", ""))
+
+
+def _same(before: Sequence[Found], after: Sequence[Found]) -> bool:
+    """Whether nothing was created, dropped, renamed or altered meanwhile, as far as two lists can tell."""
+    return [(one.collection, one.uuid) for one in before] == [(one.collection, one.uuid) for one in after]
+
+
+def _item(one: Found, stream: str, read: Read) -> Item:
+    database, name = one.collection.namespace
+    times = tuple(_time(at) for at in read.times)
+    return Item(database, name, one.collection.kind, one.uuid, stream, read.documents, read.size, times)
+
+
+def _time(at: Timestamp) -> ClusterTime:
+    return ClusterTime(at.time, at.inc)

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which backups a repository has, and what in it belongs to none.
+
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository import manifest
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import Manifest
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.restic import Restic, Snapshot
+
+_ID = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A backup, and the id of restic's snapshot that its manifest is."""
+
+    manifest: Manifest
+    snapshot: str
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """``backups`` come oldest first. ``unreadable`` are manifests that are none, each with the reason: they are set aside.
+
+    ``strays`` are snapshots of no backup: of one that is under way, or that failed.
+    """
+
+    backups: tuple[Backup, ...]
+    unreadable: tuple[tuple[str, StrongholdError], ...]
+    strays: tuple[Snapshot, ...]
+
+
+def look(restic: Restic, cache: Path) -> Catalogue:
+    """The repository now. What a snapshot says never changes, so that ``cache``, a folder of root's, keeps it.
+
+    Raises RepositoryError where the repository cannot be listed.
+    """
+    snapshots = restic.snapshots()
+    backups, unreadable = [], []
+    for one in snapshots:
+        if manifest.TAG in one.tags:
+            try:
+                backups.append(Backup(_manifest(restic, one, cache, snapshots), one.id))
+            except StrongholdError as error:
+                unreadable.append((one.id, error))
+    named = {stream.snapshot for backup in backups for stream in backup.manifest.streams}
+    theirs = {backup.snapshot for backup in backups} | {snapshot for snapshot, _error in unreadable}
+    strays = tuple(one for one in snapshots if one.id not in theirs and not _is_named(one.id, named))
+    _forget(cache, {one.id for one in snapshots})
+    return Catalogue(tuple(backups), tuple(unreadable), strays)
+
+
+def _manifest(restic: Restic, one: Snapshot, cache: Path, snapshots: Iterable[Snapshot]) -> Manifest:
+    """Raises StrongholdError also where a stream that it names is gone."""
+    kept = cache / f"{one.id}.json"
+    text = kept.read_text(encoding="utf-8") if _ID.fullmatch(one.id) and kept.exists() else ""
+    if not text:
+        with restic.dump(one.id, manifest.NAME) as chunks:
+            text = b"".join(chunks).decode(errors="replace")
+    found = manifest.read(restic.host, text)
+    ids = {snapshot.id for snapshot in snapshots}
+    for stream in found.streams:
+        if not any(_is_named(snapshot, {stream.snapshot}) for snapshot in ids):
+            attempt, remedy = f"find all of the backup {found.id}", "restore from another one"
+            raise StrongholdError(restic.host, attempt, f"the repository has no {stream.name} of it any more", remedy)
+    if not kept.exists():
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.write(kept, text.encode(), 0o600)
+    return found
+
+
+def _is_named(snapshot: str, named: Iterable[str]) -> bool:
+    """restic before 0.17 tells the first eight digits of a snapshot that it has saved."""
+    return any(snapshot.startswith(name) for name in named)
+
+
+def _forget(cache: Path, snapshots: set[str]) -> None:
+    for kept in cache.glob("*.json") if cache.is_dir() else ():
+        if kept.stem not in snapshots:
+            kept.unlink(missing_ok=True)

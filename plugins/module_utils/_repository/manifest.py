@@ -1,0 +1,127 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A backup is what its manifest says, which is written last: which streams it is made of, with their lengths and hashes.
+
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.fields import unfit
+
+FORMAT = 1
+NAME = "manifest.json"
+TAG = "manifest"
+
+
+class ClusterTime(NamedTuple):
+    """Seconds since 1970, and the number of the operation within that second."""
+
+    time: int
+    inc: int
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A file in the repository: ``snapshot`` is restic's id, ``size`` is in bytes, ``sha256`` of all of it, in hex."""
+
+    name: str
+    snapshot: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Item:
+    """One collection. ``stream`` is empty for a view, of which all is in the head of its archive.
+
+    ``times`` are the cluster times at which it was read; with none it was read while it went on, as a capped one is.
+    """
+
+    database: str
+    collection: str
+    kind: str
+    uuid: str
+    stream: str
+    documents: int
+    size: int
+    times: tuple[ClusterTime, ...]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """``begun`` and ``ended`` are ISO 8601; ``partial`` tells that something was selected.
+
+    All is as of ``cluster_time`` where that is ``consistent_at`` as well; otherwise as of the latter, with the oplog between.
+    """
+
+    id: str
+    method: str
+    replica_set: str
+    member: str
+    server_version: str
+    compatibility: str
+    begun: str
+    ended: str
+    cluster_time: ClusterTime
+    consistent_at: ClusterTime
+    rollback_id: int
+    partial: bool
+    streams: tuple[Stream, ...]
+    items: tuple[Item, ...]
+
+    def text(self) -> str:
+        return json.dumps({"format": FORMAT, **asdict(self)}, indent=1, ensure_ascii=False) + "\n"
+
+    def stream(self, name: str) -> Stream:
+        return next(stream for stream in self.streams if stream.name == name)
+
+
+def read(host: str, text: str) -> Manifest:
+    """The manifest of ``text``. Raises StrongholdError where it is none."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        raise _unreadable(host, ["it is not JSON"]) from None
+    if not isinstance(found, dict) or found.pop("format", None) != FORMAT:
+        raise _unreadable(host, [f"it is not of the format {FORMAT}"])
+    reasons = [
+        *unfit(Manifest, found),
+        *(reason for one in found.get("streams", ()) for reason in unfit(Stream, one, "a stream")),
+        *(reason for one in found.get("items", ()) for reason in unfit(Item, one, "a collection")),
+    ]
+    if reasons:
+        raise _unreadable(host, reasons)
+    try:
+        return _filled(found)
+    except (TypeError, ValueError) as error:
+        raise _unreadable(host, [str(error)]) from None
+
+
+def _filled(found: Mapping[str, Any]) -> Manifest:
+    items = tuple(Item(**{**one, "times": tuple(_time(time) for time in one["times"])}) for one in found["items"])
+    streams = tuple(Stream(**one) for one in found["streams"])
+    known = {stream.name for stream in streams}
+    lost = sorted({item.stream for item in items if item.stream} - known)
+    if lost:
+        raise ValueError(f"it names no stream {lost[0]}")
+    times = {name: _time(found[name]) for name in ("cluster_time", "consistent_at")}
+    return Manifest(**{**found, **times, "streams": streams, "items": items})
+
+
+def _time(found: Any) -> ClusterTime:
+    time, inc = found
+    if type(time) is not int or type(inc) is not int:
+        raise ValueError("a cluster time is no pair of numbers")
+    return ClusterTime(time, inc)
+
+
+def _unreadable(host: str, reasons: list[str]) -> StrongholdError:
+    return StrongholdError(host, "read a manifest", "; ".join(reasons), "see whether a newer release wrote it, or it was altered")

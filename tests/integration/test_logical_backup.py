@@ -1,0 +1,385 @@
+# Copyright (c) 2026, the stronghold.mongodb maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Logical backups of a real set into a real repository, read back and compared with what an independent client reads."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import bson
+import gridfs
+import pymongo
+import pytest
+from bson import Binary, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+from integration.harness import Mongod, mongods, until
+from integration.ports import first
+from pymongo.errors import PyMongoError
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._backup import reading
+from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.content import Selection
+from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.logical import Capture
+from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.reading import Read, Reader
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository import manifest
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.archive import Namespace
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.archive import Reader as ArchiveReader
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.catalogue import look
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import Manifest
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.restic import Place, Restic
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.verify import verify
+from lab import binaries
+
+PORT = first(__file__)
+ACCOUNTS, BALANCE = 200, 100
+RAW = CodecOptions(document_class=RawBSONDocument)
+Content = dict[Namespace, bytes]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
+    with mongods(tmp_path_factory.mktemp("set"), 1, "6.0.27", "--replSet", "shop", port=PORT) as servers:
+        with servers[0].client() as client:
+            config = {"_id": "shop", "members": [{"_id": 0, "host": servers[0].address}]}
+            client.admin.command("replSetInitiate", config)
+            until(lambda: client.admin.command("hello")["isWritablePrimary"])
+        yield servers[0]
+
+
+@pytest.fixture(scope="module")
+def restic(tmp_path_factory: pytest.TempPathFactory) -> Restic:
+    home = tmp_path_factory.mktemp("repository")
+    (home / "password").write_text("correct horse battery staple")
+    made = Restic("vault-a", Place(str(home / "repository"), str(home / "password"), program=str(binaries.restic())))
+    made.make()
+    return made
+
+
+@pytest.fixture
+def client(server: Mongod) -> Iterator[pymongo.MongoClient[dict[str, Any]]]:
+    with server.client() as client:
+        yield client
+        for name in client.list_database_names():
+            if name not in {"admin", "local", "config"}:
+                client.drop_database(name)
+
+
+def capture(restic: Restic, **options: Any) -> Manifest:
+    return Capture(Login("127.0.0.1", PORT, tls=False), restic, **options).run()
+
+
+def read_back(restic: Restic, taken: Manifest) -> tuple[Content, dict[Namespace, dict[str, Any]]]:
+    """Documents by the namespace in whose name they come, and metadata by namespace."""
+    documents: Content = {}
+    metadata = {}
+    for stream in taken.streams:
+        with restic.dump(stream.snapshot, stream.name) as chunks:
+            data = b"".join(chunks)
+        assert len(data) == stream.size
+        reader = ArchiveReader(io.BytesIO(data))
+        metadata.update({one.namespace: json.loads(one.metadata) for one in reader.head.collections})
+        for block in reader.blocks():
+            documents[block.namespace] = documents.get(block.namespace, b"") + block.documents
+    return documents, metadata
+
+
+def held(client: pymongo.MongoClient[dict[str, Any]], namespace: Namespace) -> bytes:
+    """What an independent read gives, in natural order."""
+    found = client[namespace.database].get_collection(namespace.collection, codec_options=RAW).find(hint=[("$natural", 1)])
+    return b"".join(document.raw for document in found)
+
+
+def zoo(client: pymongo.MongoClient[dict[str, Any]]) -> None:
+    """One of each kind that a backup may stumble over."""
+    db = client.zoo
+    db.types.insert_many(
+        [
+            {"_id": kind, "value": value}
+            for kind, value in {
+                "decimal": Decimal128("1.10"),
+                "regex": Regex("^a", "i"),
+                "min": MinKey(),
+                "max": MaxKey(),
+                "binary": Binary(b"\x00\xff", 0x80),
+                "timestamp": Timestamp(5, 6),
+                "date": datetime(1, 1, 1, tzinfo=timezone.utc),
+                "long": Int64(2**62),
+                "nan": float("nan"),
+                "nested": {"a": [{"$b.c": [[]]}]},
+            }.items()
+        ]
+    )
+    client.zoo.command("insert", "types", documents=[{"_id": "$price", "a.b": 1, "": 2}])
+    db.create_collection("empty")
+    db.create_collection("capped", capped=True, size=1 << 20, max=50)
+    db.capped.insert_many([{"n": number} for number in range(80)])
+    db.create_collection("clustered", clusteredIndex={"key": {"_id": 1}, "unique": True, "name": "by id"})
+    db.clustered.insert_many([{"_id": number} for number in (3, 1, 2)])
+    db.create_collection("weather", timeseries={"timeField": "at", "metaField": "where", "granularity": "seconds"})
+    db.weather.insert_many([{"at": datetime(2026, 1, 1, 0, 0, n, tzinfo=timezone.utc), "where": n % 2} for n in range(30)])
+    db.command("create", "cheap", viewOn="types", pipeline=[{"$match": {"value": {"$lt": 5}}}])
+    db.create_collection("checked", validator={"a": {"$type": "int"}}, validationAction="warn", collation={"locale": "de"})
+    db.checked.create_index("a", unique=True)
+    db.checked.create_index("b", partialFilterExpression={"b": {"$gt": 5}})
+    db.checked.create_index("c", expireAfterSeconds=3600)
+    db.checked.create_index([("d", "text")], collation={"locale": "simple"})
+    db.checked.create_index("$**")
+    db.checked.create_index("e", hidden=True, sparse=True)
+    db["with. dots and ümläuts 价格"].insert_one({"a": 1})
+    db.large.insert_many([{"_id": number, "blob": bytes(16 * 1024 * 1024 - 100)} for number in range(2)])
+    gridfs.GridFS(db).put(bytes(600_000), filename="file")
+    client["other-db"].small.insert_one({"a": 1})
+    client["other-db"].system.js.insert_one({"_id": "f", "value": 5})
+
+
+def test_all_that_a_server_holds_is_in_it(client: pymongo.MongoClient[dict[str, Any]], restic: Restic) -> None:
+    zoo(client)
+    client.admin.command("createRole", "reader", privileges=[], roles=["read"])
+    client.admin.command("createUser", "anna", pwd=f"{PORT}", roles=["reader"])
+    taken = capture(restic)
+    documents, metadata = read_back(restic, taken)
+    expected = {Namespace("admin", name) for name in ("system.users", "system.roles", "system.version")}
+    for database in ("zoo", "other-db"):
+        for told in client[database].list_collections():
+            namespace = Namespace(database, told["name"])
+            if told["name"] in {"system.views"} or told["name"].startswith("system.buckets."):
+                continue
+            expected.add(namespace)
+            of_metadata = metadata[namespace]
+            back = bson.json_util.loads(json.dumps(of_metadata))
+            assert back["options"] == told["options"], namespace
+            indexes = [] if told["type"] == "view" else list(client[database][told["name"]].list_indexes())
+            assert [dict(index) for index in back["indexes"]] == [dict(index) for index in indexes], namespace
+    assert {Namespace(item.database, item.collection) for item in taken.items} == set(metadata) == expected
+    assert set(documents) == {
+        Namespace(name.database, "system.buckets.weather" if name.collection == "weather" else name.collection)
+        for name in expected
+        if name.collection != "cheap"
+    }
+    for namespace, data in documents.items():
+        assert data == held(client, namespace), namespace
+    counts = {(item.database, item.collection): (item.documents, item.size) for item in taken.items}
+    assert counts["zoo", "types"] == (11, len(documents[Namespace("zoo", "types")]))
+    assert counts["zoo", "capped"][0] == 50
+    assert [item.collection for item in taken.items if not item.times] == ["capped", "cheap"]
+    client.admin.command("dropUser", "anna")
+    client.admin.command("dropRole", "reader")
+
+
+def test_the_manifest_is_what_makes_it_one(client: pymongo.MongoClient[dict[str, Any]], restic: Restic) -> None:
+    client.shop.a.insert_one({"a": 1})
+    taken = capture(restic)
+    saved = [one for one in restic.snapshots(manifest.TAG) if f"backup={taken.id}" in one.tags]
+    with restic.dump(saved[0].id, manifest.NAME) as chunks:
+        assert manifest.read("vault-a", b"".join(chunks).decode()) == taken
+    assert (taken.replica_set, taken.member, taken.server_version, taken.compatibility) == (
+        "shop",
+        f"127.0.0.1:{PORT}",
+        "6.0.27",
+        "6.0",
+    )
+    assert taken.cluster_time == taken.consistent_at
+    assert [stream.name for stream in taken.streams] == ["accounts.archive", "small.archive"]
+    assert not taken.partial
+
+
+@contextmanager
+def transfers(server: Mongod) -> Iterator[None]:
+    """Money goes from account to account, in transactions, until the block ends."""
+    ended = threading.Event()
+
+    def work(seed: int) -> None:
+        source = random.Random(seed)  # noqa: S311
+        with server.client() as client, client.start_session() as session:
+            while not ended.is_set():
+                one, other = source.sample(range(ACCOUNTS), 2)
+                with contextlib.suppress(PyMongoError), session.start_transaction():
+                    client.bank[f"a{one % 2}"].update_one({"_id": one}, {"$inc": {"balance": -1}}, session=session)
+                    client.bank[f"a{other % 2}"].update_one({"_id": other}, {"$inc": {"balance": 1}}, session=session)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+
+
+def bank(client: pymongo.MongoClient[dict[str, Any]]) -> None:
+    for part in (0, 1):
+        client.bank[f"a{part}"].insert_many([{"_id": n, "balance": BALANCE, "x": "x" * 900} for n in range(part, ACCOUNTS, 2)])
+
+
+def total(documents: Content) -> int:
+    return sum(document["balance"] for namespace in documents for document in bson.decode_all(documents[namespace]))
+
+
+def test_the_sum_is_right_while_money_moves(client: pymongo.MongoClient[dict[str, Any]], server: Mongod, restic: Restic) -> None:
+    bank(client)
+    selection = Selection(databases=("bank",))
+    plain = []
+    with transfers(server):
+        for _round in range(3):
+            taken = capture(restic, selection=selection)
+            documents, _metadata = read_back(restic, taken)
+            assert total(documents) == ACCOUNTS * BALANCE
+            assert taken.partial
+            assert taken.cluster_time == taken.consistent_at
+        for _round in range(200):
+            plain.append(sum(row["balance"] for part in (0, 1) for row in client.bank[f"a{part}"].find(batch_size=5)))
+    assert set(plain) - {ACCOUNTS * BALANCE}, "plain reads were right, too, so that this load proves nothing"
+
+
+def test_a_read_that_is_longer_than_the_window_goes_on_at_a_later_time(
+    client: pymongo.MongoClient[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_MANY", 1000)
+    client.shop.long.insert_many([{"_id": number} for number in range(20_000)])
+    window = client.admin.command("setParameter", 1, minSnapshotHistoryWindowInSeconds=2)["was"]
+    read = Read()
+    try:
+        with client.start_session(causal_consistency=False) as session:
+
+            def now() -> Timestamp:
+                found: Timestamp = client.admin.command("hello")["lastWrite"]["majorityOpTime"]["ts"]
+                return found
+
+            found = b""
+            for number, documents in enumerate(Reader(client, session, now).collection("shop", "long", now(), read)):
+                found += documents
+                if number in {3, 9}:
+                    for _second in range(8):
+                        client.shop.clock.insert_one({})
+                        time.sleep(0.5)
+    finally:
+        client.admin.command("setParameter", 1, minSnapshotHistoryWindowInSeconds=window)
+    assert [document["_id"] for document in bson.decode_all(found)] == list(range(20_000))
+    assert len(read.times) == 3
+    assert read.times == sorted(read.times)
+    assert (read.documents, read.size) == (20_000, len(found))
+
+
+class TestSelection:
+    @pytest.fixture(autouse=True)
+    def shops(self, client: pymongo.MongoClient[dict[str, Any]]) -> None:
+        client.shop.a.insert_many([{"_id": number} for number in range(10)])
+        client.shop.b.insert_one({})
+        client.other.c.insert_one({})
+
+    def test_databases_collections_and_a_query(self, restic: Restic) -> None:
+        for selection, expected in (
+            (Selection(databases=("shop",)), {("shop", "a"): 10, ("shop", "b"): 1}),
+            (Selection(collections=(Namespace("other", "c"), Namespace("shop", "b"))), {("other", "c"): 1, ("shop", "b"): 1}),
+            (Selection(collections=(Namespace("shop", "a"),), query={"_id": {"$gte": 7}}), {("shop", "a"): 3}),
+        ):
+            taken = capture(restic, selection=selection)
+            assert {(item.database, item.collection): item.documents for item in taken.items} == expected
+            assert taken.partial
+
+    def test_what_is_not_there_is_a_sentence(self, restic: Restic) -> None:
+        with pytest.raises(StrongholdError, match="because nothing there was selected; correct the selection"):
+            capture(restic, selection=Selection(databases=("shopp",)))
+
+
+class TestFailure:
+    def test_a_server_that_dies_leaves_nothing_that_looks_like_a_backup(
+        self, restic: Restic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(reading, "_MANY", 100)
+        with mongods(tmp_path, 1, "6.0.27", "--replSet", "short", port=PORT + 1) as servers:
+            with servers[0].client() as client:
+                config = {"_id": "short", "members": [{"_id": 0, "host": servers[0].address}]}
+                client.admin.command("replSetInitiate", config)
+                until(lambda: client.admin.command("hello")["isWritablePrimary"])
+                client.shop.a.insert_many([{"x": "x" * 10_000} for _ in range(6000)])
+            before = restic.snapshots()
+            dying = threading.Timer(0.7, servers[0].stop, kwargs={"kill": True})
+            dying.start()
+            with pytest.raises(StrongholdError, match="could not take a backup"):
+                while True:
+                    before = restic.snapshots()
+                    Capture(Login("127.0.0.1", PORT + 1, tls=False), restic).run()
+            dying.join()
+            after = restic.snapshots()
+        assert [one for one in after if manifest.TAG in one.tags and one not in before] == []
+
+    def test_a_server_without_a_set_is_refused(self, restic: Restic, tmp_path: Path) -> None:
+        with mongods(tmp_path, port=PORT + 2), pytest.raises(StrongholdError, match="it is no member of a replica set"):
+            Capture(Login("127.0.0.1", PORT + 2, tls=False), restic).run()
+
+    def test_a_repository_with_another_password_is_told_as_such(
+        self, client: pymongo.MongoClient[dict[str, Any]], restic: Restic, tmp_path: Path
+    ) -> None:
+        client.shop.a.insert_one({"_id": ObjectId()})
+        (tmp_path / "password").write_text("wrong")
+        other = Restic("vault-a", Place(restic.place.url, str(tmp_path / "password"), program=restic.place.program))
+        with pytest.raises(StrongholdError, match="the password is another one"):
+            capture(other)
+
+
+class TestCatalogue:
+    @pytest.fixture
+    def taken(self, client: pymongo.MongoClient[dict[str, Any]], restic: Restic) -> Manifest:
+        zoo(client)
+        return capture(restic)
+
+    def test_it_lists_what_is_whole_and_sets_the_rest_aside(self, restic: Restic, taken: Manifest, tmp_path: Path) -> None:
+        cache = tmp_path / "cache"
+        with restic.save("a.archive", "logical", "backup=stray") as stray:
+            stray.write(b"no manifest names it")
+        with restic.save(manifest.NAME, manifest.TAG) as junk:
+            junk.write(b'{"format": 1, "id": "junk"}')
+        for _again in range(2):
+            found = look(restic, cache)
+            assert found.backups[-1].manifest == taken
+            assert [snapshot[:8] for snapshot, _error in found.unreadable] == [junk.snapshot[:8]]
+            assert stray.snapshot[:8] in [one.id[:8] for one in found.strays]
+            named = {stream.snapshot[:8] for backup in found.backups for stream in backup.manifest.streams}
+            assert not named & {one.id[:8] for one in found.strays}
+        kept = cache / f"{found.backups[-1].snapshot}.json"
+        assert kept.stat().st_mode & 0o077 == 0
+        restic.forget([taken.streams[0].snapshot, junk.snapshot])
+        found = look(restic, cache)
+        assert taken not in [backup.manifest for backup in found.backups]
+        assert f"has no {taken.streams[0].name} of it any more" in str(found.unreadable[-1][1])
+        restic.forget([found.unreadable[-1][0]])
+        look(restic, cache)
+        assert not kept.exists()
+
+    def test_what_is_whole_is_verified_and_what_is_not_is_named(self, restic: Restic, taken: Manifest) -> None:
+        verify(restic, taken)
+        small = taken.stream("small.archive")
+        with restic.dump(small.snapshot, small.name) as chunks:
+            data = b"".join(chunks)
+        item = next(item for item in taken.items if item.collection == "types")
+        for altered, items, reason in (
+            (data[:-4], taken.items, "in small.archive it was cut short"),
+            (data.replace(b"decimal", b"DECIMAL", 1), taken.items, "in small.archive the checksum of zoo.types is another one"),
+            (data, (*taken.items, replace(item, collection="more")), "in small.archive zoo.more is missing"),
+            (data, tuple(one for one in taken.items if one != item), "zoo.types was not announced"),
+            (data, tuple(replace(one, documents=9) if one == item else one for one in taken.items), "zoo.types has 11 documents"),
+            (data.replace(b'"hidden": true', b'"hidden": null', 1), taken.items, "are not the"),
+        ):
+            with restic.save("small.archive") as saving:
+                saving.write(altered)
+            streams = tuple(replace(one, snapshot=saving.snapshot) if one == small else one for one in taken.streams)
+            with pytest.raises(StrongholdError, match=f"could not verify the backup {taken.id} because .*{reason}"):
+                verify(restic, replace(taken, streams=streams, items=items))
