@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
@@ -18,6 +18,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.fields im
 
 FORMAT = 1
 NAME = "manifest.json"
+_PLAIN: Mapping[str, type] = {"str": str, "int": int, "bool": bool}
 TAG = "manifest"
 
 
@@ -92,17 +93,27 @@ def read(host: str, text: str) -> Manifest:
         raise _unreadable(host, ["it is not JSON"]) from None
     if not isinstance(found, dict) or found.pop("format", None) != FORMAT:
         raise _unreadable(host, [f"it is not of the format {FORMAT}"])
-    reasons = [
-        *unfit(Manifest, found),
-        *(reason for one in found.get("streams", ()) for reason in unfit(Stream, one, "a stream")),
-        *(reason for one in found.get("items", ()) for reason in unfit(Item, one, "a collection")),
-    ]
+    reasons = _unfit(Manifest, found, "it")
+    for kind, name, title in ((Stream, "streams", "a stream"), (Item, "items", "a collection")):
+        listed = found.get(name, [])
+        reasons += (
+            [reason for one in listed for reason in _unfit(kind, one, title)]
+            if isinstance(listed, list)
+            else [f"its {name} are no list"]
+        )
     if reasons:
         raise _unreadable(host, reasons)
     try:
         return _filled(found)
     except (TypeError, ValueError) as error:
         raise _unreadable(host, [str(error)]) from None
+
+
+def _unfit(kind: type[Any], found: Any, title: str) -> list[str]:
+    """Reasons also where a plain value is of another type: who wrote it may be anybody who reaches the repository."""
+    reasons = unfit(kind, found, title)
+    plain = {field.name: _PLAIN[str(field.type)] for field in fields(kind) if str(field.type) in _PLAIN}
+    return reasons or [f"{title} has another {name}" for name, wanted in plain.items() if type(found[name]) is not wanted]
 
 
 def _filled(found: Mapping[str, Any]) -> Manifest:
