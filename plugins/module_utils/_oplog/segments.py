@@ -42,6 +42,14 @@ class Link(NamedTuple):
     hash: str
 
 
+class Known(NamedTuple):
+    """The last entry that is archived, and the rollback id that the member it was read from had."""
+
+    link: Link
+    source: str
+    rollback_id: int
+
+
 class Why(Enum):
     """What is wrong at a gap. The value completes "where ..."."""
 
