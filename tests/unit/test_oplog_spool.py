@@ -129,6 +129,13 @@ def test_a_piece_is_sealed_by_its_age(tmp_path: Path) -> None:
     assert [segment.previous for segment in sealed(made)] == [entries(2)[0].link]
 
 
+def test_what_an_initiated_set_begins_with_has_no_term() -> None:
+    raw = bson.encode({"op": "n", "ns": "", "o": {"msg": "initiating set"}, "ts": bson.Timestamp(5, 1), "wall": BEGIN})
+    assert entry(RawBSONDocument(raw, RAW)).position == (5, 1, -1)
+    with pytest.raises(ValueError, match="is no entry of a replica set's oplog: 'wall'"):
+        entry(RawBSONDocument(bson.encode({"ts": bson.Timestamp(5, 1)}), RAW))
+
+
 def test_an_entry_of_the_largest_size_is_kept(tmp_path: Path) -> None:
     large = entries(1, padding=16 << 20)
     assert len(large[0].raw) > 16 << 20

@@ -30,6 +30,7 @@ except ImportError:  # told by whoever connects
     pass
 
 LARGEST = (16 << 20) + (16 << 10)  # bytes, of an entry; source: BSONObjMaxInternalSize in src/mongo/bson/util/builder.h
+NO_TERM = -1  # of the entry that an initiated set begins with; source: OpTime::kUninitializedTerm in src/mongo/db/repl/optime.h
 SMALLEST = 5  # bytes, of an empty document
 
 
@@ -49,7 +50,7 @@ def entry(document: RawBSONDocument) -> Entry:
     """Raises ValueError for a document that is no entry of a replica set's oplog."""
     try:
         timestamp = document["ts"]
-        position = Position(timestamp.time, timestamp.inc, int(document["t"]))
+        position = Position(timestamp.time, timestamp.inc, int(document.get("t", NO_TERM)))
         return Entry(position, int(document["wall"]), bytes(document.raw))
     except (KeyError, AttributeError, TypeError, errors.InvalidBSON) as error:
         raise ValueError(f"a document is no entry of a replica set's oplog: {error}") from None
