@@ -26,6 +26,7 @@ from integration.harness import Mongod, mongods, until
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
+from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog import tail as oplog_tail
 from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.archiver import Limits
 from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.chain import chain, needed
 from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.entries import RAW, Entry, entry
@@ -162,9 +163,9 @@ def test_the_age_of_the_newest_entry_under_a_small_load(members: list[Mongod], t
         until(lambda: site.said("state"))
         begun = time.time() * 1000 + 1000
         until(lambda: site.said("state")[-1]["at"] > begun + 4000)
-    ages = [state["at"] - state["archived"] for state in site.said("state") if state["at"] > begun]
+    ages = sorted(state["at"] - state["archived"] for state in site.said("state") if state["at"] > begun)
     assert len(ages) > 10
-    assert max(ages) < 2000
+    assert ages[len(ages) * 9 // 10] < 2000
     assert site.store.segments() == []
 
 
@@ -191,7 +192,8 @@ def test_while_the_store_is_away_it_goes_on_up_to_a_bound_and_loses_nothing(memb
     assert held == set(there)
 
 
-def test_what_a_majority_does_not_have_is_not_passed_on(members: list[Mongod]) -> None:
+def test_what_a_majority_does_not_have_is_not_passed_on(members: list[Mongod], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oplog_tail, "SILENCE", 1)
     with following(login(members[0]), None) as tail, members[0].client() as client:
         frozen = [server.process.pid for server in members[1:] if server.process]
         for pid in frozen:
@@ -199,12 +201,24 @@ def test_what_a_majority_does_not_have_is_not_passed_on(members: list[Mongod]) -
         try:
             client.a.c.with_options(write_concern=pymongo.WriteConcern(1)).insert_one({"only": "here"})
             (alone,) = newest(members[0])
-            early = [found.position for _ in range(3) for found in tail.read()]
-            assert alone.position not in early
+            early: list[Entry] = []
+            with pytest.raises(Behind, match="no entry has reached a majority"):
+                while True:
+                    early += tail.read()
+            assert alone not in early
         finally:
             for pid in frozen:
                 os.kill(pid, signal.SIGCONT)
+        monkeypatch.undo()
         until(lambda: alone in tail.read())
+
+
+def test_it_does_not_read_far_ahead_of_the_majority(members: list[Mongod], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oplog_tail, "AHEAD", 1)
+    found: list[Entry] = []
+    with following(login(members[0]), None, wait=0.05) as tail, writing(members[0], 0.01):
+        until(lambda: found.extend(tail.read()) or len(found) > 50)  # type: ignore[func-returns-value]
+    assert [entry.raw for entry in found] == oplog(members[0], found[0].position.at, found[-1].position.at)
 
 
 def test_a_tail_begins_where_it_is_told(members: list[Mongod]) -> None:
@@ -287,3 +301,12 @@ def test_another_log_is_a_gap_only_if_no_member_goes_on(members: list[Mongod], t
     with other.archiver():
         until(lambda: other.said("gap"))
     assert [gap["why"] for gap in other.said("gap")] == ["hash"]
+
+
+def test_a_member_that_cannot_be_reached_is_waited_for_before_there_is_a_gap(members: list[Mongod], tmp_path: Path) -> None:
+    site = Site(tmp_path, (members[1].port, PORT + 9), replace(QUICK, grace=4))
+    stored(site)
+    with site.archiver():
+        until(lambda: site.said("gap"))
+    first_round = site.said("state")[0]["at"]
+    assert site.said("gap")[0]["at"] - first_round > 1000
