@@ -123,9 +123,9 @@ class Piece:
 class Spool:
     """All pieces, the oldest first. One thread appends; another one takes away what is sealed.
 
-    ``known`` is the entry that the next one has to follow, None where a chain begins.
-    ``folder`` holds up to ``limit`` bytes; what is more goes to ``beyond``, or else ``full`` tells not to go on. A piece is
-    sealed after ``seconds``, or with the entry that brings it to ``size`` bytes.
+    ``known`` is the entry that the next one has to follow, None where a chain begins. ``folder`` holds up to ``limit`` bytes;
+    what is more goes to ``beyond``, or else ``full`` tells not to go on. A piece is sealed after ``seconds``, or with the entry
+    that brings it to ``size`` bytes.
     """
 
     def __init__(self, folder: Path, limit: int, beyond: Path | None, seconds: float, size: int) -> None:
@@ -233,7 +233,7 @@ class Spool:
 
     def _recover(self) -> None:
         folders = [self._folder, *([self._beyond] if self._beyond else [])]
-        paths = {path.with_suffix(".bson") for folder in folders for path in folder.glob("[0-9]*.*")}
+        paths = {path.with_suffix(".bson") for folder in folders for path in folder.iterdir() if path.stem.isdigit()}
         self._number = max((int(path.stem) for path in paths), default=0)
         broken = False
         for path in sorted(paths, key=lambda path: path.name):
