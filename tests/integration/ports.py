@@ -21,6 +21,7 @@ BLOCKS = {
     "test_replicaset_names": range(20600, 20620),
     "test_config": range(20640, 20650),
     "test_logs": range(20650, 20660),
+    "test_oplog_archive": range(20660, 20670),
     "test_user": range(21000, 21010),
     "test_user_bulk": range(21010, 21060),
     "test_role": range(21200, 21220),
