@@ -32,7 +32,7 @@ from pymongo.errors import PyMongoError
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup import reading
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.content import Selection
-from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.logical import Capture
+from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.logical import LOG, Capture
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.reading import Read, Reader
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
@@ -88,6 +88,8 @@ def read_back(restic: Restic, taken: Manifest) -> tuple[Content, dict[Namespace,
     documents: Content = {}
     metadata = {}
     for stream in taken.streams:
+        if stream.name == LOG:
+            continue
         with restic.dump(stream.snapshot, stream.name) as chunks:
             data = b"".join(chunks)
         assert len(data) == stream.size
@@ -177,6 +179,7 @@ def test_all_that_a_server_holds_is_in_it(client: pymongo.MongoClient[dict[str, 
     assert counts["zoo", "types"] == (11, len(documents[Namespace("zoo", "types")]))
     assert counts["zoo", "capped"][0] == 50
     assert [item.collection for item in taken.items if not item.times] == ["capped", "cheap"]
+    assert taken.stream(LOG), "a capped collection has no past, so that what happened to it meanwhile is needed"
     client.admin.command("dropUser", "anna")
     client.admin.command("dropRole", "reader")
 
@@ -383,3 +386,35 @@ class TestCatalogue:
             streams = tuple(replace(one, snapshot=saving.snapshot) if one == small else one for one in taken.streams)
             with pytest.raises(StrongholdError, match=f"could not verify the backup {taken.id} because .*{reason}"):
                 verify(restic, replace(taken, streams=streams, items=items))
+
+
+class TestMeanwhile:
+    """What happens while a backup is taken is in its oplog, so that the end of it is one point in time."""
+
+    def test_a_collection_that_comes_meanwhile_makes_it_consistent_at_its_end(
+        self, client: pymongo.MongoClient[dict[str, Any]], restic: Restic, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(reading, "_MANY", 10)
+        client.shop.a.insert_many([{"_id": number, "x": "x" * 2000} for number in range(20_000)])
+
+        def come() -> None:
+            until(lambda: client.admin.command("serverStatus")["metrics"]["cursor"]["open"]["noTimeout"], 60)
+            client.shop.late.insert_one({"_id": "late"})
+
+        coming = threading.Thread(target=come)
+        coming.start()
+        try:
+            taken = capture(restic)
+        finally:
+            coming.join()
+        assert taken.cluster_time < taken.consistent_at
+        log = taken.stream(LOG)
+        with restic.dump(log.snapshot, log.name) as chunks:
+            entries = bson.decode_all(b"".join(chunks))
+        assert entries[0]["ts"] == Timestamp(*taken.cluster_time)
+        assert entries[-1]["ts"] >= Timestamp(*taken.consistent_at)
+        span = {"ts": {"$gte": entries[0]["ts"], "$lte": entries[-1]["ts"]}}
+        assert [entry["ts"] for entry in entries] == [entry["ts"] for entry in client.local["oplog.rs"].find(span)]
+        assert [entry["o"]["_id"] for entry in entries if entry["ns"] == "shop.late" and entry["op"] == "i"] == ["late"]
+        assert "late" not in [item.collection for item in taken.items]
+        verify(restic, taken)

@@ -18,8 +18,8 @@ FLOORS = (
     {"_base"},  # knows no MongoDB
     {"_mongod"},  # one server
     {"_host"},  # preparing a host
-    {"_pki", "_replicaset", "_storage", "_repository"},  # subjects
-    {"_accounts", "_allowlist", "_member", "_backup", "_oplog"},  # subjects that need those
+    {"_pki", "_replicaset", "_storage", "_repository", "_oplog"},  # subjects
+    {"_accounts", "_allowlist", "_member", "_backup"},  # subjects that need those
     {"_report", "_restore", "_watch"},  # what several subjects make up
     {"_program"},  # the door on a host
 )

@@ -13,8 +13,9 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -24,10 +25,13 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.content
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.reading import Moved, Read, Reader
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.patience import patience
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
-from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.archive import Head, Writer
+from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.tail import following
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.archive import VIEW, Head, Writer
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import (
+    ARCHIVE,
     NAME,
     TAG,
     ClusterTime,
@@ -35,7 +39,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.man
     Manifest,
     Stream,
 )
-from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.restic import Restic
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.restic import Restic, Saving
 
 if TYPE_CHECKING:
     from bson import Timestamp
@@ -43,11 +47,33 @@ if TYPE_CHECKING:
 
 ATTEMPT = "take a backup"
 METHOD = "logical"
+LOG = "oplog.bson"
+_SETTLE = 5  # seconds
 TOOL = "stronghold.mongodb"
 
 
 class _Stopped(Exception):
     """Another stream has failed."""
+
+
+class _Saving:
+    """What goes into a stream, of which length and hash are taken. It ends when another stream has failed."""
+
+    stream: Stream
+
+    def __init__(self, name: str, saving: Saving, stop: Event) -> None:
+        self.name, self._saving, self._stop = name, saving, stop
+        self._digest, self._size = hashlib.sha256(), 0
+
+    def write(self, data: bytes) -> None:
+        if self._stop.is_set():
+            raise _Stopped
+        self._digest.update(data)
+        self._size += len(data)
+        self._saving.write(data)
+
+    def done(self) -> None:
+        self.stream = Stream(self.name, self._saving.snapshot, self._size, self._digest.hexdigest())
 
 
 @dataclass
@@ -62,6 +88,7 @@ class Capture:
     def __post_init__(self) -> None:
         self.login = replace(self.login, replica_set=None)
         self._stop = Event()
+        self._last: Timestamp | None = None
 
     def run(self) -> Manifest:
         """Take it, and write its manifest. Raises StrongholdError; then there is no backup."""
@@ -69,23 +96,21 @@ class Capture:
         name = f"{moments.text(begun).replace(':', '').replace('-', '')}-{secrets.token_hex(3)}"
         with connect(self.login, ATTEMPT) as client:
             set_name, rollback_id = _require_data(client, self.login)
-            first = self._now(client)
             listed = content.found(client, self.selection)
             if not listed:
                 raise StrongholdError(self.login.where, ATTEMPT, "nothing there was selected", "correct the selection")
             laid = content.streams(listed, content.sizes(client, listed))
+            first = self._settled(client)
             version = str(client.server_info()["version"])
             compatibility = _compatibility(client)
-        head = Head(version, TOOL, ())
-        saved = self._save_all(name, laid, head, first)
+        saved, oplog = self._save_beside_log(name, laid, Head(version, TOOL, ()), first)
         with connect(self.login, ATTEMPT) as client:
-            last = self._now(client)
             same = _same(listed, content.found(client, self.selection))
             if _require_data(client, self.login)[1] != rollback_id:
                 remedy = "take another one when the set has settled"
                 raise StrongholdError(self.login.where, ATTEMPT, "the member rolled back meanwhile", remedy)
         items = tuple(item for _stream, read in saved for item in read)
-        whole = same and all(item.times == (_time(first),) for item in items if item.kind != "view")
+        whole = same and all(item.times == (_time(first),) for item in items if item.kind != VIEW)
         manifest = Manifest(
             id=name,
             method=METHOD,
@@ -96,15 +121,53 @@ class Capture:
             begun=moments.text(begun, "milliseconds"),
             ended=moments.text(time.time(), "milliseconds"),
             cluster_time=_time(first),
-            consistent_at=_time(first if whole else last),
+            consistent_at=_time(first if whole else self._last or first),
             rollback_id=rollback_id,
             partial=self.selection != Selection(),
-            streams=tuple(stream for stream, _read in saved),
+            streams=(*(stream for stream, _read in saved), *([] if whole else [oplog])),
             items=tuple(sorted(items, key=lambda item: (item.database, item.collection))),
         )
         with self.restic.save(NAME, TAG, f"backup={name}") as saving:
             saving.write(manifest.text().encode())
         return manifest
+
+    def _save_beside_log(
+        self, name: str, laid: Mapping[str, Sequence[Found]], head: Head, first: Timestamp
+    ) -> tuple[list[tuple[Stream, list[Item]]], Stream]:
+        with ThreadPoolExecutor(1) as pool:
+            log = pool.submit(self._save_log, name, first)
+            try:
+                saved = self._save_all(name, laid, head, first)
+                with connect(self.login, ATTEMPT) as client:
+                    self._last = self._now(client)
+            except BaseException as error:
+                self._stop.set()
+                failure = log.exception()
+                if isinstance(error, _Stopped) and failure:
+                    raise failure from None
+                raise
+            return saved, log.result()
+
+    def _save_log(self, name: str, first: Timestamp) -> Stream:
+        """The oplog from ``first`` until ``_last`` is known and read, as ``mongorestore --oplogFile`` reads it."""
+        try:
+            with following(self.login, None, (first.time, first.inc)) as tail, self._saving(name, LOG) as saving:
+                reached: tuple[int, int] = (0, 0)
+                while self._last is None or reached < (self._last.time, self._last.inc):
+                    entries = tail.read()
+                    saving.write(b"".join(entry.raw for entry in entries))
+                    reached = entries[-1].position.at if entries else reached
+        except BaseException:
+            self._stop.set()
+            raise
+        return saving.stream
+
+    @contextmanager
+    def _saving(self, name: str, file: str) -> Iterator[_Saving]:
+        with self.restic.save(file, METHOD, f"backup={name}") as saving:
+            counted = _Saving(file, saving, self._stop)
+            yield counted
+        counted.done()
 
     def _save_all(
         self, name: str, laid: Mapping[str, Sequence[Found]], head: Head, first: Timestamp
@@ -118,41 +181,28 @@ class Capture:
 
         with ThreadPoolExecutor(min(self.workers, len(laid))) as pool:
             running = [pool.submit(save, stream) for stream in laid]
-        failures = [one.exception() for one in running if one.exception()]
-        cause = next((failure for failure in failures if not isinstance(failure, _Stopped)), None)
-        if cause:
-            raise cause
+        failures = [failure for one in running if (failure := one.exception())]
+        if failures:
+            raise next((failure for failure in failures if not isinstance(failure, _Stopped)), failures[0])
         return [one.result() for one in running]
 
     def _save(self, name: str, stream: str, listed: Sequence[Found], head: Head, first: Timestamp) -> tuple[Stream, list[Item]]:
-        digest = hashlib.sha256()
-        size = 0
         items = []
         collections = tuple(one.collection for one in listed)
-        file = f"{stream}.archive"
         with (
             connect(self.login, ATTEMPT) as client,
             client.start_session(causal_consistency=False) as session,
-            self.restic.save(file, METHOD, f"backup={name}") as saving,
+            self._saving(name, f"{stream}{ARCHIVE}") as saving,
         ):
-
-            def write(data: bytes) -> None:
-                nonlocal size
-                if self._stop.is_set():
-                    raise _Stopped
-                digest.update(data)
-                size += len(data)
-                saving.write(data)
-
-            writer = Writer(write, replace(head, collections=collections))
+            writer = Writer(saving.write, replace(head, collections=collections))
             reader = Reader(client, session, lambda: self._now(client))
             for one in listed:
                 read = Read()
                 if content.has_documents(one):
                     self._copy(reader, one, first, read, writer)
-                items.append(_item(one, file, read))
+                items.append(_item(one, saving.name, read))
             writer.close()
-        return Stream(file, saving.snapshot, size, digest.hexdigest()), items
+        return saving.stream, items
 
     def _copy(self, reader: Reader, one: Found, first: Timestamp, read: Read, writer: Writer) -> None:
         database, name = data = one.collection.data
@@ -169,6 +219,15 @@ class Capture:
             reason = f"{data} was dropped or made anew while it was read"
             raise StrongholdError(self.login.where, ATTEMPT, reason, "take another one when that work is done") from error
         writer.end(data)
+
+    def _settled(self, client: MongoClient[dict[str, Any]]) -> Timestamp:
+        """A time at which a majority has all that this member has now; where it does not come soon, the last that one has."""
+        written = client.admin.command("hello")["lastWrite"]["opTime"]["ts"]
+        for attempt in patience(_SETTLE, pause=0.05):
+            now = self._now(client)
+            if now >= written or attempt.spent:
+                break
+        return now
 
     def _now(self, client: MongoClient[dict[str, Any]]) -> Timestamp:
         """The last time that a majority has, as far as this member knows."""

@@ -20,6 +20,8 @@ FORMAT = 1
 NAME = "manifest.json"
 _PLAIN: Mapping[str, type] = {"str": str, "int": int, "bool": bool}
 TAG = "manifest"
+ARCHIVE = ".archive"
+"""What names of streams end in that are archives; the others hold entries of the oplog."""
 
 
 class ClusterTime(NamedTuple):

@@ -19,8 +19,10 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.arc
     Namespace,
     Reader,
 )
-from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import Item, Manifest, Stream
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import ARCHIVE, Item, Manifest, Stream
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.restic import Restic
+
+_MANY = 1 << 20
 
 
 class Hashed:
@@ -58,19 +60,24 @@ def _verify(restic: Restic, manifest: Manifest, stream: Stream, items: dict[Name
         return StrongholdError(restic.host, f"verify the backup {manifest.id}", f"in {stream.name} {reason}", remedy)
 
     counts: dict[Namespace, list[int]] = {}
+    heads: tuple[Collection, ...] = ()
     with restic.dump(stream.snapshot, stream.name) as chunks:
         source = Hashed(chunks)
         try:
-            reader = Reader(source)
-            for block in reader.blocks():
-                count = counts.setdefault(block.namespace, [0, 0])
-                count[0] += _documents(block.documents)
-                count[1] += len(block.documents)
+            if stream.name.endswith(ARCHIVE):
+                reader = Reader(source)
+                heads = reader.head.collections
+                for block in reader.blocks():
+                    count = counts.setdefault(block.namespace, [0, 0])
+                    count[0] += _documents(block.documents)
+                    count[1] += len(block.documents)
+            while source.read(_MANY):
+                pass
         except BrokenArchive as error:
             raise failed(str(error)) from error
     if (source.size, source.sha256) != (stream.size, stream.sha256):
         raise failed(f"{source.size} bytes are not the {stream.size} that were saved")
-    for collection in reader.head.collections:
+    for collection in heads:
         item = items.pop(collection.namespace, None)
         if item is None:
             raise failed(f"{collection.namespace} was not announced")
