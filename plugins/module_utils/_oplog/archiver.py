@@ -146,8 +146,7 @@ class Archiver:
             self._break(broken[0])
 
     def _break(self, error: Broken) -> None:
-        known = self._spool.known
-        self._new_base_wanted(Gap(known.link if known else None, None, error.why))
+        self._new_base_wanted(Gap(self._spool.known, None, error.why))
         self._spool.begin_anew()
 
     def _follow(self, tail: Tail) -> NoReturn:
@@ -173,11 +172,11 @@ class Archiver:
                 if piece is None:
                     continue
                 segment = piece.segment()
-                for _ in patience(FOREVER, pause=1, backoff=2, longest=30):
+                for turn in patience(FOREVER, pause=1, backoff=2, longest=30):
                     try:
                         self._store.put(segment, piece.path)
                     except (StrongholdError, OSError) as error:
-                        self._store_fails = str(error)
+                        self._store_fails = f"attempt {turn.number}: {error}"
                     else:
                         self._store_fails, self._stored = None, segment.wall
                         self._spool.remove(piece)
