@@ -41,7 +41,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.tail imp
 
 PORT = ports.first(__file__)
 QUICK = Limits(seconds=0.5, size=64 << 10, spool=64 << 20, grace=2)
-KILLS = 6
+KILLS = 5
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def members(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Mongod]]:
         with servers[0].client() as client:
             hosts = [{"_id": index, "host": server.address, "priority": 2 - index} for index, server in enumerate(servers)]
             hosts[2]["priority"] = 0
-            client.admin.command("replSetInitiate", {"_id": "rs", "members": hosts})
+            client.admin.command("replSetInitiate", {"_id": "rs", "members": hosts, "settings": {"heartbeatIntervalMillis": 500}})
             until(lambda: client.admin.command("hello")["isWritablePrimary"])
             client.a.first.with_options(write_concern=pymongo.WriteConcern(3)).insert_one({})
         yield servers
@@ -173,7 +173,7 @@ def test_the_age_of_the_newest_entry_under_a_small_load(members: list[Mongod], t
     with writing(members[0], 0.02), site.archiver():
         until(lambda: site.said("state"))
         begun = time.time() * 1000 + 1000
-        until(lambda: site.said("state")[-1]["at"] > begun + 4000)
+        until(lambda: site.said("state")[-1]["at"] > begun + 3000)
     ages = sorted(state["at"] - state["archived"] for state in site.said("state") if state["at"] > begun)
     assert len(ages) > 10
     assert ages[len(ages) * 9 // 10] < 2000

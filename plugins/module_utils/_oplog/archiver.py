@@ -70,10 +70,11 @@ class State:
 class Archiver:
     """One per replica set. ``folder`` is backed by memory, and ``beyond``, on an encrypted volume, takes what exceeds its limit.
 
-    Without ``beyond`` nothing is read while the spool is full. The oplog keeps what follows; should it not keep it for long
-    enough, that is found as a gap. ``members`` tells the members to read, the preferred one first. ``new_base_wanted`` is called
-    with each gap before what lies behind it is archived, once more where the archiver was killed in between. ``progress`` is
-    called several times a second.
+    Where nothing is archived yet, it begins at the point that a majority has now, so that a base of any later point has all that
+    follows it. Without ``beyond`` nothing is read while the spool is full; the oplog keeps what follows, and should it not keep
+    it for long enough, that is found as a gap. ``members`` tells the members to read, the preferred one first.
+    ``new_base_wanted`` is called with each gap before what lies behind it is archived, once more where the archiver was killed
+    in between. ``progress`` is called several times a second.
     """
 
     def __init__(
