@@ -18,7 +18,7 @@ from bson.raw_bson import RawBSONDocument
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.chain import chain
 from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.entries import LARGEST, RAW, Entry, entry, sound
-from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.segments import Known, Segment
+from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.segments import Link, Segment
 from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.spool import Piece, Spool
 
 BEGIN = datetime(2026, 9, 1, tzinfo=timezone.utc)
@@ -55,8 +55,8 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def known(last: Sequence[Entry]) -> Known:
-    return Known(last[-1].link, *ONE)
+def known(last: Sequence[Entry]) -> Link:
+    return last[-1].link
 
 
 def test_what_was_appended_is_found_again_and_goes_on(tmp_path: Path) -> None:

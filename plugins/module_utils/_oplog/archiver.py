@@ -70,10 +70,11 @@ class State:
 class Archiver:
     """One per replica set. ``folder`` is backed by memory, and ``beyond``, on an encrypted volume, takes what exceeds its limit.
 
-    Without ``beyond`` nothing is read while the spool is full. The oplog keeps what follows; should it not keep it for long
-    enough, that is found as a gap. ``members`` tells the members to read, the preferred one first. ``new_base_wanted`` is called
-    with each gap before what lies behind it is archived, once more where the archiver was killed in between. ``progress`` is
-    called several times a second.
+    Where nothing is archived yet, it begins at the point that a majority has now, so that a base of any later point has all that
+    follows it. Without ``beyond`` nothing is read while the spool is full; the oplog keeps what follows, and should it not keep
+    it for long enough, that is found as a gap. ``members`` tells the members to read, the preferred one first.
+    ``new_base_wanted`` is called with each gap before what lies behind it is archived, once more where the archiver was killed
+    in between. ``progress`` is called several times a second.
     """
 
     def __init__(
@@ -146,8 +147,7 @@ class Archiver:
             self._break(broken[0])
 
     def _break(self, error: Broken) -> None:
-        known = self._spool.known
-        self._new_base_wanted(Gap(known.link if known else None, None, error.why))
+        self._new_base_wanted(Gap(self._spool.known, None, error.why))
         self._spool.begin_anew()
 
     def _follow(self, tail: Tail) -> NoReturn:
@@ -173,11 +173,11 @@ class Archiver:
                 if piece is None:
                     continue
                 segment = piece.segment()
-                for _ in patience(FOREVER, pause=1, backoff=2, longest=30):
+                for turn in patience(FOREVER, pause=1, backoff=2, longest=30):
                     try:
                         self._store.put(segment, piece.path)
                     except (StrongholdError, OSError) as error:
-                        self._store_fails = str(error)
+                        self._store_fails = f"attempt {turn.number}: {error}"
                     else:
                         self._store_fails, self._stored = None, segment.wall
                         self._spool.remove(piece)

@@ -29,7 +29,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.segments
 )
 
 Run = tuple[Segment, ...]
-Known = tuple[Position, Optional[str]]  # an entry of which the hash may be unknown
+Seen = tuple[Position, Optional[str]]  # an entry of which the hash may be unknown
 
 
 class Chain(NamedTuple):
@@ -121,7 +121,7 @@ def _disputed(ordered: Sequence[Segment]) -> dict[Segment, Why]:
     return disputed
 
 
-def _known(segment: Segment) -> list[Known]:
+def _known(segment: Segment) -> list[Seen]:
     return [*([segment.previous] if segment.previous else []), (segment.first, None), segment.end]
 
 
@@ -133,7 +133,7 @@ def _contradiction(one: Segment, other: Segment) -> Why | None:
             if mine.at == theirs.at and my_hash and their_hash and my_hash != their_hash:
                 return Why.HASH
     for segment, inner in ((one, other), (other, one)):
-        for entry, _ in _known(inner):
+        for entry in (known[0] for known in _known(inner)):
             if _floor(segment) < entry.at < segment.first.at:
                 return Why.CONTENT  # where there is none, says the segment
             if segment.first.at <= entry.at <= segment.last.at and not segment.first.term <= entry.term <= segment.last.term:
@@ -178,8 +178,7 @@ def _runs(ordered: Sequence[Segment]) -> tuple[Run, ...]:
     before: list[int | None] = []
     starts: list[Timestamp] = []
     for number, segment in enumerate(ordered):
-        candidates = [index for index in _predecessors(ordered, number, ends) if _same_history(ordered[index], segment)]
-        best = min(candidates, key=lambda index: (starts[index], index), default=None)
+        best = min(_predecessors(ordered, number, ends), key=lambda index: (starts[index], index), default=None)
         joined = best is not None and starts[best] < _floor(segment)
         before.append(best if joined else None)
         starts.append(starts[best] if best is not None and joined else _floor(segment))
@@ -211,10 +210,6 @@ def _predecessors(ordered: Sequence[Segment], number: int, ends: dict[Link, list
             yield index
 
 
-def _same_history(earlier: Segment, later: Segment) -> bool:
-    return earlier.source != later.source or earlier.rollback_id == later.rollback_id
-
-
 def _gaps(runs: Sequence[Run], disputed: dict[Segment, Why]) -> Iterator[Gap]:
     for number in range(len(runs) + 1):
         after = runs[number - 1][-1].end if number else None
@@ -229,8 +224,6 @@ def _gaps(runs: Sequence[Run], disputed: dict[Segment, Why]) -> Iterator[Gap]:
 
 def _difference(after: Link, following: Segment) -> Why:
     previous = following.previous
-    if previous == after or _floor(following) < after.position.at:
-        return Why.ROLLBACK
     if previous is None or previous.position.at != after.position.at:
         return Why.MISSING
     return Why.TERM if previous.position.term != after.position.term else Why.HASH

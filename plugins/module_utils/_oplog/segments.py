@@ -42,21 +42,12 @@ class Link(NamedTuple):
     hash: str
 
 
-class Known(NamedTuple):
-    """The last entry that is archived, and the rollback id that the member it was read from had."""
-
-    link: Link
-    source: str
-    rollback_id: int
-
-
 class Why(Enum):
     """What is wrong at a gap. The value completes "where ..."."""
 
     MISSING = "entries are missing"
     TERM = "what follows belongs to another term"
     HASH = "what follows continues another entry"
-    ROLLBACK = "the member that was read had rolled back"
     CONTENT = "segments contradict each other"
     ROLLOVER = "the oplog no longer held what follows"
 
@@ -67,7 +58,8 @@ class Segment:
 
     ``previous`` is the entry that its first one follows, None where a chain begins. ``size`` is in bytes, ``sha256`` that of
     the whole file in hex, ``wall`` the milliseconds since 1970 at which the last entry was written. ``source`` is the address
-    of the member that was read, and ``rollback_id`` that member's own: those of two members cannot be compared.
+    of the member that was read, and ``rollback_id`` the one that it had. They say where the entries are from and decide nothing:
+    each member has ids of its own, and a server that was killed starts with another one although it rolled nothing back.
     """
 
     first: Position
@@ -191,8 +183,8 @@ def digest(found: Any, name: str) -> str:
 
 def whole(found: Any, name: str) -> int:
     """A whole number. Raises ValueError."""
-    if type(found) is not int:
-        raise ValueError(f"{name} is not a whole number")
+    if not isinstance(found, int) or isinstance(found, bool):
+        raise ValueError(f"{name} is not a whole number")  # noqa: TRY004 - as any other value that is none
     return found
 
 

@@ -26,7 +26,6 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base import fi
 from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog import entries as oplog
 from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.entries import Entry
 from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.segments import (
-    Known,
     Link,
     Segment,
     link_from_json,
@@ -160,8 +159,7 @@ class Spool:
                 if not self._open:
                     home = self._folder if self._beyond is None or self._used() < self._limit else self._beyond
                     self._number += 1
-                    previous = self.known.link if self.known else None
-                    self._pieces.append(Piece.begin(home / f"{self._number:012d}.bson", previous, source, rollback_id))
+                    self._pieces.append(Piece.begin(home / f"{self._number:012d}.bson", self.known, source, rollback_id))
                     self._open = True
                 piece = self._pieces[-1]
                 size, count = piece.size, 0
@@ -207,12 +205,10 @@ class Spool:
                     return  # those behind it follow it
                 self._pieces.pop(0).remove()
             self._open = False
-            last = max(stored, key=lambda segment: segment.last, default=None)
-            self.known = Known(last.end, last.source, last.rollback_id) if last else None
+            self.known = max(ends, default=None)
 
-    def _end(self) -> Known | None:
-        last = self._pieces[-1] if self._pieces else None
-        return Known(last.end, last.source, last.rollback_id) if last and last.end else None
+    def _end(self) -> Link | None:
+        return self._pieces[-1].end if self._pieces else None
 
     def _used(self) -> int:
         return sum(piece.size for piece in self._pieces)

@@ -20,7 +20,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connect
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog import entries as oplog
 from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.entries import Entry, entry, position_of
-from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.segments import Known, Position, Timestamp, Why, spelled
+from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.segments import Link, Position, Timestamp, Why, spelled
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
@@ -117,33 +117,30 @@ class Tail:
         if since and self._read.at > since and self._oldest() > since:
             raise RolledOver.of(self._where, Why.ROLLOVER, f"its oplog begins later than {spelled(start)}")
 
-    def resume(self, known: Known) -> None:
-        """From the entry after ``known``."""
-        at = known.link.position.at
+    def resume(self, known: Link) -> None:
+        """From the entry after ``known``.
+
+        A rollback id that differs from an earlier one tells nothing, since a server that was killed starts with another: the
+        entry decides, which has all that lies before it in its log. It must not change while that is found out.
+        """
+        at = known.position.at
         self.rollback_id = self._rollback_id()
         self._open(at)
-        rolled_back = self._rollback_id() != self.rollback_id or (
-            known.source == self.source and known.rollback_id != self.rollback_id
-        )
         if not self._uncommitted:
-            if rolled_back:
-                raise Diverged.of(self._where, Why.ROLLBACK, "it rolled back what was archived")
             raise Behind.of(self._where, f"its newest entry is older than the last archived one of {spelled(at)}")
         first = self._uncommitted.pop(0)
-        if first.position.at != at:
-            if self._oldest() > at:
-                raise RolledOver.of(
-                    self._where, Why.ROLLOVER, f"its oplog begins later than the last archived entry of {spelled(at)}"
-                )
-            raise Diverged.of(
-                self._where, Why.MISSING, f"its oplog has no entry at {spelled(at)}, which is the last archived one"
+        if self._rollback_id() != self.rollback_id:
+            raise Behind.of(self._where, "it rolled back while it was read")
+        if first.position.at != at and self._oldest() > at:
+            raise RolledOver.of(
+                self._where, Why.ROLLOVER, f"its oplog begins later than the last archived entry of {spelled(at)}"
             )
-        if first.position != known.link.position:
+        if first.position.at != at:
+            raise Diverged.of(self._where, Why.MISSING, f"it has no entry at {spelled(at)}, which is the last archived one")
+        if first.position != known.position:
             raise Diverged.of(self._where, Why.TERM, f"its entry at {spelled(at)} is of another term than the last archived one")
-        if first.link != known.link:
+        if first.link != known:
             raise Diverged.of(self._where, Why.HASH, f"its entry at {spelled(at)} differs from the last archived one")
-        if rolled_back:
-            raise Diverged.of(self._where, Why.ROLLBACK, "it has rolled back since it was last read")
 
     def close(self) -> None:
         if self._cursor:
@@ -188,7 +185,7 @@ class Tail:
 
 
 @contextmanager
-def following(login: Login, known: Known | None, since: Timestamp | None = None, wait: float = 0.5) -> Iterator[Tail]:
+def following(login: Login, known: Link | None, since: Timestamp | None = None, wait: float = 0.5) -> Iterator[Tail]:
     """A tail of the member that ``login`` names: of what follows ``known``, or else from ``since`` on, or else from now on.
 
     Raises Diverged and RolledOver where no such tail can be had from the member, Behind where it cannot be had now, and
