@@ -13,9 +13,9 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -59,8 +59,6 @@ class _Stopped(Exception):
 class _Saving:
     """What goes into a stream, of which length and hash are taken. It ends when another stream has failed."""
 
-    stream: Stream
-
     def __init__(self, name: str, saving: Saving, stop: Event) -> None:
         self.name, self._saving, self._stop = name, saving, stop
         self._digest, self._size = hashlib.sha256(), 0
@@ -72,8 +70,9 @@ class _Saving:
         self._size += len(data)
         self._saving.write(data)
 
-    def done(self) -> None:
-        self.stream = Stream(self.name, self._saving.snapshot, self._size, self._digest.hexdigest())
+    def stream(self) -> Stream:
+        """Once it is saved."""
+        return Stream(self.name, self._saving.snapshot, self._size, self._digest.hexdigest())
 
 
 @dataclass
@@ -151,7 +150,8 @@ class Capture:
     def _save_log(self, name: str, first: Timestamp) -> Stream:
         """The oplog from ``first`` until ``_last`` is known and read, as ``mongorestore --oplogFile`` reads it."""
         try:
-            with following(self.login, None, (first.time, first.inc)) as tail, self._saving(name, LOG) as saving:
+            with following(self.login, None, (first.time, first.inc)) as tail, self._file(name, LOG) as into:
+                saving = _Saving(LOG, into, self._stop)
                 reached: tuple[int, int] = (0, 0)
                 while self._last is None or reached < (self._last.time, self._last.inc):
                     entries = tail.read()
@@ -160,14 +160,10 @@ class Capture:
         except BaseException:
             self._stop.set()
             raise
-        return saving.stream
+        return saving.stream()
 
-    @contextmanager
-    def _saving(self, name: str, file: str) -> Iterator[_Saving]:
-        with self.restic.save(file, METHOD, f"backup={name}") as saving:
-            counted = _Saving(file, saving, self._stop)
-            yield counted
-        counted.done()
+    def _file(self, name: str, file: str) -> AbstractContextManager[Saving]:
+        return self.restic.save(file, METHOD, f"backup={name}")
 
     def _save_all(
         self, name: str, laid: Mapping[str, Sequence[Found]], head: Head, first: Timestamp
@@ -192,8 +188,9 @@ class Capture:
         with (
             connect(self.login, ATTEMPT) as client,
             client.start_session(causal_consistency=False) as session,
-            self._saving(name, f"{stream}{ARCHIVE}") as saving,
+            self._file(name, f"{stream}{ARCHIVE}") as into,
         ):
+            saving = _Saving(f"{stream}{ARCHIVE}", into, self._stop)
             writer = Writer(saving.write, replace(head, collections=collections))
             reader = Reader(client, session, lambda: self._now(client))
             for one in listed:
@@ -202,7 +199,7 @@ class Capture:
                     self._copy(reader, one, first, read, writer)
                 items.append(_item(one, saving.name, read))
             writer.close()
-        return saving.stream, items
+        return saving.stream(), items
 
     def _copy(self, reader: Reader, one: Found, first: Timestamp, read: Read, writer: Writer) -> None:
         database, name = data = one.collection.data

@@ -115,7 +115,12 @@ def _unfit(kind: type[Any], found: Any, title: str) -> list[str]:
     """Reasons also where a plain value is of another type: who wrote it may be anybody who reaches the repository."""
     reasons = unfit(kind, found, title)
     plain = {field.name: _PLAIN[str(field.type)] for field in fields(kind) if str(field.type) in _PLAIN}
-    return reasons or [f"{title} has another {name}" for name, wanted in plain.items() if type(found[name]) is not wanted]
+    return reasons or [f"{title} has another {name}" for name, wanted in plain.items() if not _is(found[name], wanted)]
+
+
+def _is(value: Any, kind: type) -> bool:
+    """Truth values are numbers of Python, and none here."""
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
 def _filled(found: Mapping[str, Any]) -> Manifest:
@@ -131,7 +136,7 @@ def _filled(found: Mapping[str, Any]) -> Manifest:
 
 def _time(found: Any) -> ClusterTime:
     time, inc = found
-    if type(time) is not int or type(inc) is not int:
+    if not _is(time, int) or not _is(inc, int):
         raise ValueError("a cluster time is no pair of numbers")
     return ClusterTime(time, inc)
 
