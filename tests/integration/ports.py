@@ -30,6 +30,7 @@ BLOCKS = {
     "test_expiry": range(21400, 21450),
     "test_program": range(21450, 21500),
     "test_logical_backup": range(21500, 21510),
+    "test_stock_tools": range(21510, 21520),
 }
 assert sum(map(len, BLOCKS.values())) == len(set().union(*BLOCKS.values())), "two files share a port"
 

@@ -10,15 +10,22 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 
 from lab import images, mirror
+from lab.binaries import restic
 from lab.mongosh import mongosh
 from lab.shell import LabError
+from lab.tools import stock_tool
 
 
 def main() -> None:
-    steps: list[Callable[[], str | Path]] = [mirror.build, mongosh, *(partial(images.ensure, name) for name in images.SUITES)]
+    steps: list[Callable[[], object]] = [
+        mirror.build,
+        mongosh,
+        partial(stock_tool, "mongodump"),
+        *(partial(images.ensure, name) for name in images.SUITES),
+        *(partial(restic, suite) for suite in images.SUITES.values()),
+    ]
     with ThreadPoolExecutor(len(steps)) as at_once:
         for made in [at_once.submit(step) for step in steps]:
             print(made.result())

@@ -17,7 +17,7 @@ python=${PYTHON:-python3}
 declare -A packages=(
     [podman]=podman [runc]=runc [/usr/lib/podman/netavark]=netavark [/usr/lib/podman/aardvark-dns]=aardvark-dns
     [iptables]=iptables [nft]=nftables [logrotate]=logrotate [debootstrap]=debootstrap [patchelf]=patchelf [gpg]=gpg [ssh]=openssh-client
-    [openssl]=openssl [ip]=iproute2 [npm]=npm
+    [openssl]=openssl [ip]=iproute2 [npm]=npm [/usr/lib/wine/wine64]=wine64
 )
 missing=()
 for command in "${!packages[@]}"; do

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.archive import (
-    TIMESERIES,
     VIEW,
     Collection,
     Namespace,
@@ -112,11 +111,3 @@ def sizes(client: MongoClient[dict[str, Any]], content: Iterable[Found]) -> dict
     """Bytes of the documents of each database of ``content``. Raises PyMongo's errors."""
     names = sorted({one.collection.namespace.database for one in content})
     return {name: int(client[name].command("dbStats")["dataSize"]) for name in names}
-
-
-def has_documents(one: Found) -> bool:
-    return one.collection.kind != VIEW
-
-
-def is_timeseries(one: Found) -> bool:
-    return one.collection.kind == TIMESERIES

@@ -195,8 +195,9 @@ class Capture:
             reader = Reader(client, session, lambda: self._now(client))
             for one in listed:
                 read = Read()
-                if content.has_documents(one):
+                if one.collection.kind != VIEW:
                     self._copy(reader, one, first, read, writer)
+                writer.end(one.collection.data)
                 items.append(_item(one, saving.name, read))
             writer.close()
         return saving.stream(), items
@@ -215,7 +216,6 @@ class Capture:
         except Moved as error:
             reason = f"{data} was dropped or made anew while it was read"
             raise StrongholdError(self.login.where, ATTEMPT, reason, "take another one when that work is done") from error
-        writer.end(data)
 
     def _settled(self, client: MongoClient[dict[str, Any]]) -> Timestamp:
         """A time at which a majority has all that this member has now; where it does not come soon, the last that one has."""

@@ -5,7 +5,7 @@
 
 An archive is a magic number, a header, one document of metadata for each collection, and a terminator; then blocks: a document
 that names the collection, its documents as they are, a terminator. The last block of a collection holds no document and has
-``EOF`` and the CRC-64 of all its documents. Blocks of several collections may alternate.
+``EOF`` and the CRC-64 of all its documents; a view has only that. Blocks of several collections may alternate.
 
 Source: ``common/archive`` of mongo-tools, by its specification; proved with its mongorestore and mongodump.
 
@@ -97,7 +97,7 @@ class Writer:
     def __init__(self, write: Callable[[bytes], object], head: Head) -> None:
         self._write = write
         self._sums: dict[Namespace, int] = {}
-        self._open = {item.data for item in head.collections if item.kind != VIEW}
+        self._open = {item.data for item in head.collections}
         write(MAGIC)
         write(
             bson.encode(
@@ -176,7 +176,7 @@ class Reader:
                 yield Block(namespace, b"", last=True)
             else:
                 yield from self._documents(namespace)
-        missing = {item.data for item in self.head.collections if item.kind != VIEW} - ended
+        missing = {item.data for item in self.head.collections} - ended
         if missing:
             raise BrokenArchive(f"it ends before {min(missing)} does")
 
