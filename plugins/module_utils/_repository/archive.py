@@ -42,9 +42,10 @@ class BrokenArchive(ValueError):
 
 
 class Source(Protocol):
-    """What an archive is read from: at most ``size`` bytes at a time, none at the end."""
+    """What an archive is read from."""
 
-    def read(self, size: int, /) -> bytes: ...
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes; none at the end."""
 
 
 class Namespace(NamedTuple):
