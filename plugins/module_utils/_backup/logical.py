@@ -28,7 +28,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors im
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.patience import patience
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
-from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.tail import following
+from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.tail import following, rollback_id
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.archive import VIEW, Head, Writer
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import (
     ARCHIVE,
@@ -94,7 +94,7 @@ class Capture:
         begun = time.time()
         name = f"{moments.text(begun).replace(':', '').replace('-', '')}-{secrets.token_hex(3)}"
         with connect(self.login, ATTEMPT) as client:
-            set_name, rollback_id = _require_data(client, self.login)
+            set_name, rolled_back = _require_data(client, self.login)
             listed = content.found(client, self.selection)
             if not listed:
                 raise StrongholdError(self.login.where, ATTEMPT, "nothing there was selected", "correct the selection")
@@ -105,7 +105,7 @@ class Capture:
         saved, oplog = self._save_beside_log(name, laid, Head(version, TOOL, ()), first)
         with connect(self.login, ATTEMPT) as client:
             same = _same(listed, content.found(client, self.selection))
-            if _require_data(client, self.login)[1] != rollback_id:
+            if _require_data(client, self.login)[1] != rolled_back:
                 remedy = "take another one when the set has settled"
                 raise StrongholdError(self.login.where, ATTEMPT, "the member rolled back meanwhile", remedy)
         items = tuple(item for _stream, read in saved for item in read)
@@ -121,7 +121,7 @@ class Capture:
             ended=moments.text(time.time(), "milliseconds"),
             cluster_time=_time(first),
             consistent_at=_time(first if whole else self._last or first),
-            rollback_id=rollback_id,
+            rollback_id=rolled_back,
             partial=self.selection != Selection(),
             streams=(*(stream for stream, _read in saved), *([] if whole else [oplog])),
             items=tuple(sorted(items, key=lambda item: (item.database, item.collection))),
@@ -241,8 +241,7 @@ def _require_data(client: MongoClient[dict[str, Any]], login: Login) -> tuple[st
     if not (hello.get("secondary") or hello.get("isWritablePrimary")):
         reason = "it is an arbiter, or is not in service now"
         raise StrongholdError(login.where, ATTEMPT, reason, "name a secondary that is up, or the primary")
-    quiet = dict.fromkeys(("metrics", "wiredTiger", "tcmalloc", "locks"), 0)
-    return hello["setName"], int(client.admin.command({"serverStatus": 1, **quiet})["repl"]["rbid"])
+    return hello["setName"], rollback_id(client)
 
 
 def _compatibility(client: MongoClient[dict[str, Any]]) -> str:

@@ -179,9 +179,14 @@ class Tail:
         return position_of(last["majorityOpTime"])
 
     def _rollback_id(self) -> int:
-        quiet = dict.fromkeys(("metrics", "wiredTiger", "tcmalloc", "locks"), 0)
-        status = self._client.admin.command({"serverStatus": 1, **quiet}, session=self._session)
-        return int(status.get("repl", {}).get("rbid", 0))
+        return rollback_id(self._client, self._session)
+
+
+def rollback_id(client: MongoClient[dict[str, Any]], session: ClientSession | None = None) -> int:
+    """The member's; 0 of a server that is in no set. Raises PyMongo's errors."""
+    quiet = dict.fromkeys(("metrics", "wiredTiger", "tcmalloc", "locks"), 0)
+    status = client.admin.command({"serverStatus": 1, **quiet}, session=session)
+    return int(status.get("repl", {}).get("rbid", 0))
 
 
 @contextmanager

@@ -48,31 +48,31 @@ def look(restic: Restic, cache: Path) -> Catalogue:
     Raises RepositoryError where the repository cannot be listed.
     """
     snapshots = restic.snapshots()
+    ids = {one.id for one in snapshots}
     backups, unreadable = [], []
     for one in snapshots:
         if manifest.TAG in one.tags:
             try:
-                backups.append(Backup(_manifest(restic, one, cache, snapshots), one.id))
+                backups.append(Backup(_manifest(restic, one.id, cache, ids), one.id))
             except StrongholdError as error:
                 unreadable.append((one.id, error))
     named = {stream.snapshot for backup in backups for stream in backup.manifest.streams}
     theirs = {backup.snapshot for backup in backups} | {snapshot for snapshot, _error in unreadable}
     strays = tuple(one for one in snapshots if one.id not in theirs and not _is_named(one.id, named))
-    _forget(cache, {one.id for one in snapshots})
+    _forget(cache, ids)
     return Catalogue(tuple(backups), tuple(unreadable), strays)
 
 
-def _manifest(restic: Restic, one: Snapshot, cache: Path, snapshots: Iterable[Snapshot]) -> Manifest:
+def _manifest(restic: Restic, snapshot: str, cache: Path, snapshots: set[str]) -> Manifest:
     """Raises StrongholdError also where a stream that it names is gone."""
-    kept = cache / f"{one.id}.json"
-    text = kept.read_text(encoding="utf-8") if _ID.fullmatch(one.id) and kept.exists() else ""
+    kept = cache / f"{snapshot}.json"
+    text = kept.read_text(encoding="utf-8") if _ID.fullmatch(snapshot) and kept.exists() else ""
     if not text:
-        with restic.dump(one.id, manifest.NAME) as chunks:
+        with restic.dump(snapshot, manifest.NAME) as chunks:
             text = b"".join(chunks).decode(errors="replace")
     found = manifest.read(restic.host, text)
-    ids = {snapshot.id for snapshot in snapshots}
     for stream in found.streams:
-        if not any(_is_named(snapshot, {stream.snapshot}) for snapshot in ids):
+        if not any(_is_named(one, {stream.snapshot}) for one in snapshots):
             attempt, remedy = f"find all of the backup {found.id}", "restore from another one"
             raise StrongholdError(restic.host, attempt, f"the repository has no {stream.name} of it any more", remedy)
     if not kept.exists():

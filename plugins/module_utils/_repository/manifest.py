@@ -43,7 +43,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Item:
-    """One collection. ``stream`` is empty for a view, of which all is in the head of its archive.
+    """One collection, in ``stream``; all of a view is in the head of its archive.
 
     ``times`` are the cluster times at which it was read; with none it was read while it went on, as a capped one is.
     """
@@ -127,7 +127,7 @@ def _filled(found: Mapping[str, Any]) -> Manifest:
     items = tuple(Item(**{**one, "times": tuple(_time(time) for time in one["times"])}) for one in found["items"])
     streams = tuple(Stream(**one) for one in found["streams"])
     known = {stream.name for stream in streams}
-    lost = sorted({item.stream for item in items if item.stream} - known)
+    lost = sorted({item.stream for item in items} - known)
     if lost:
         raise ValueError(f"it names no stream {lost[0]}")
     times = {name: _time(found[name]) for name in ("cluster_time", "consistent_at")}
