@@ -107,6 +107,14 @@ bench-certificates: setup ## Certificates, beside a loop over the modules of com
 bench-rotation: setup ## What a writer sees while certificates are rotated and the authority is replaced
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/.tree $(BIN)/python tests/bench/rotation.py
 
+.PHONY: bench-backup-load
+bench-backup-load: setup ## The age of the archive, and a writer during a backup
+	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/.tree $(BIN)/python tests/bench/backup_load.py
+
+.PHONY: bench-backup
+bench-backup: setup ## Backups, beside mongodump with gzip and into restic
+	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/.tree $(BIN)/python tests/bench/backup.py
+
 .PHONY: bench-accounts
 bench-accounts: setup ## Many accounts, beside a loop over community.mongodb's module and beside bare commands
 	$(BIN)/python tests/bench/accounts.py

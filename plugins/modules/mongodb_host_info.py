@@ -98,6 +98,10 @@ nft:
   description: Whether nft is installed.
   returned: success
   type: bool
+restic:
+  description: Whether restic is installed.
+  returned: success
+  type: bool
 logrotate:
   description: Whether logrotate is installed.
   returned: success

@@ -49,10 +49,27 @@ options:
           - V(logs) has logrotate rename, compress and remove the logs of a server with C(systemLog.logRotate=reopen), which it
             tells to open them again. No line is lost, whenever it is interrupted. Then it measures the room on the file systems
             to which the server writes.
+          - V(backup) takes a backup of all databases into a repository of restic, from a hidden member, else a secondary, else
+            the primary; it checks the repository, once a week it reads a whole backup, and it drops those that no rule keeps.
+            People ask it for C(list), C(status), C(run) and C(verify). Its account needs the actions C(find), C(listCollections),
+            C(listIndexes) and C(dbStats) on C(anyResource), and on the cluster C(listDatabases), C(serverStatus),
+            C(replSetGetConfig) and C(replSetGetStatus).
           - V(notices) never ends. It has V(allowlist), which is to be there too, look as soon as the kernel tells that somebody
             changed its rules in nf_tables.
+          - V(drill) restores a backup once a week into a server of its own, in memory or in the folder C(scratch), replays the
+            archived oplog to the time of the next backup, and compares with that one. People ask it for C(run) and C(status).
+          - V(offsite) copies the backups and the archived oplog into repositories elsewhere. People ask it for C(run) and
+            C(status).
+          - V(oplog) never ends. It reads what a majority of the set has written, keeps it in memory below C(/run/stronghold), and
+            stores it in a repository of restic every minute. Where it finds that something is missing, it has V(backup) take a
+            new one. C(status) tells people how far it is. Its account needs no more than that of V(backup).
+          - V(physical) saves the files of the server of this host into repositories of restic, while the server is locked, where
+            this is the member of its set that is missed least. All members tell that from the state of the set. It never locks a
+            member without which there would be no majority. When its service ends, however, the server is unlocked. People ask it
+            for C(run) and C(status). Its account needs C(find) on C(local.oplog.rs) and on C(admin.system.version), and on the
+            cluster C(fsync), C(unlock), C(getCmdLineOpts), C(replSetGetConfig), C(replSetGetStatus) and C(serverStatus).
         type: str
-        choices: [allowlist, certificates, expiry, logs, notices]
+        choices: [allowlist, backup, certificates, drill, expiry, logs, notices, offsite, oplog, physical]
         required: true
       state:
         description:
@@ -169,6 +186,13 @@ options:
           user:
             description: Account that it runs as. Unset means root, without the capabilities that are not listed.
             type: str
+          on_failure:
+            description: Unit that is started where this one fails, in the terms of C(OnFailure=); C(%n) in it is this one's name.
+            type: str
+          background:
+            description: Whether others come first where processor or disk are short.
+            type: bool
+            default: false
           restart:
             description: When it is started again, in the terms of C(systemd.service).
             type: str
@@ -183,7 +207,7 @@ options:
             elements: str
             default: []
           writes:
-            description: Absolute paths that it may write to. A C(-) in front allows that one is missing.
+            description: Absolute paths that it may write to. One that is missing is made, or, with a C(-) in front, left out.
             type: list
             elements: str
             default: []
@@ -202,8 +226,18 @@ options:
             type: list
             elements: str
             default: []
+          peers:
+            description: Addresses or networks, the only ones that it exchanges packets with. Without any it may with all.
+            type: list
+            elements: str
+            default: []
           devices:
             description: Device nodes that it may read and write. Without any it sees none but those such as C(/dev/null).
+            type: list
+            elements: str
+            default: []
+          memory:
+            description: Absolute paths of folders that it alone sees, in memory. Each takes up to half of what the host has.
             type: list
             elements: str
             default: []

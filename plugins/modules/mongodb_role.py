@@ -109,8 +109,8 @@ options:
   purge:
     description:
       - Drop the custom roles of O(databases) that O(custom_roles) does not name. MongoDB's own roles are never dropped, nor are
-        C(stronghold_expiry) and C(stronghold_rotation) of V(admin). A role that somebody still has is not either, which fails
-        the task.
+        C(stronghold_expiry), C(stronghold_backup) and C(stronghold_rotation) of V(admin). A role that somebody still has is not
+        either, which fails the task.
       - To keep a role as it is, declare its name alone.
     type: bool
     default: false

@@ -130,7 +130,8 @@ options:
     description:
       - Whether to drop the users of O(databases) that are not in O(users).
       - Never dropped are the account in use, those in O(protected), and the accounts of this collection itself,
-        C(stronghold_expiry) of V(admin) and those of V($external) that have the role C(stronghold_rotation) alone.
+        C(stronghold_expiry) and C(stronghold_backup) of V(admin), and those of V($external) that have the role
+        C(stronghold_rotation) alone.
     type: bool
     default: false
   protected:

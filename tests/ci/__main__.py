@@ -22,6 +22,7 @@ from ci.summary import Tally
 
 LOGS = PROJECT / "tests/output/ci"
 END_OF_A_LOG = 60  # lines
+TELLING = 6  # lines of each other one that failed
 INTERRUPTED = 130
 
 
@@ -73,6 +74,8 @@ def report_failures(outcomes: list[Outcome], never: list[Job]) -> None:
         return
     print(f"\n{failed[0].name} failed first; the end of {LOGS / failed[0].name}.log:\n")
     print(*(f"    {line}" for line in text(failed[0]).splitlines()[-END_OF_A_LOG:]), sep="\n")
+    for job in failed[1:]:
+        print(f"\n{job.name}:", *summary.telling(text(job), TELLING), sep="\n    ")
     print(f"\nfailed: {', '.join(job.name for job in failed)}; their logs are in {LOGS}")
     if never:
         print(f"never begun, since they need what failed: {', '.join(job.name for job in never)}")
@@ -94,14 +97,14 @@ def main() -> None:
     begin = time.monotonic()
     print(f"logs: {LOGS}")
     try:
-        outcomes, never = schedule.run(jobs, cost, LOGS)
+        outcomes, never, least_free = schedule.run(jobs, cost, LOGS)
     except KeyboardInterrupt:
         print("\ninterrupted; all that was running was ended")
         sys.exit(INTERRUPTED)
     report_costs(outcomes, cost)
     report_counts(outcomes)
     minutes = (time.monotonic() - begin) / 60
-    print(f"{minutes:.1f} minutes, {sum(map(processor, outcomes)) / 60:.1f} of a processor")
+    print(f"{minutes:.1f} minutes, {sum(map(processor, outcomes)) / 60:.1f} of a processor, {least_free >> 30} GiB free at least")
     report_failures(outcomes, never)
     total = sum(map(tests_of, outcomes), Tally())
     print(f"\n{total.passed} passed, {total.failed} failed", flush=True)

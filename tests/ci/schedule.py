@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterable, Mapping
@@ -69,13 +70,15 @@ def hopeless(jobs: Iterable[Job], ended: Mapping[str, int]) -> list[Job]:
     return [job for job in jobs if any(ended.get(need, 0) != 0 for need in job.needs)]
 
 
-def run(jobs: list[Job], cost: Mapping[str, Cost], logs: Path) -> tuple[list[Outcome], list[Job]]:
+def run(jobs: list[Job], cost: Mapping[str, Cost], logs: Path) -> tuple[list[Outcome], list[Job], int]:
     """Run the jobs, each with a log of its name in ``logs``.
 
-    Returns what became of them in the order of their end, and those that never began. An interruption ends all that was started.
+    Returns what became of them in the order of their end, those that never began, and how many bytes were free on the disk of the
+    logs when that was least, as was found whenever a job ended. An interruption ends all that was started.
     """
     cores = len(os.sched_getaffinity(0))
     waiting, running, outcomes = list(jobs), dict[int, Running](), list[Outcome]()
+    free = shutil.disk_usage(logs).free
     try:
         while True:
             ended = {outcome.job.name: outcome.status for outcome in outcomes}
@@ -85,8 +88,9 @@ def run(jobs: list[Job], cost: Mapping[str, Cost], logs: Path) -> tuple[list[Out
                 waiting.remove(job)
                 say(f"{job.name} begins")
             if not running:
-                return outcomes, hopeless(waiting, ended)
+                return outcomes, hopeless(waiting, ended), free
             outcomes.append(_next(running))
+            free = min(free, shutil.disk_usage(logs).free)
             outcome = outcomes[-1]
             told = "ends well" if outcome.status == 0 else f"FAILS with {outcome.status}"
             say(f"{outcome.job.name} {told} after {outcome.seconds:.0f} s")

@@ -22,6 +22,15 @@ class Tally:
         return Tally(self.passed + other.passed, self.failed + other.failed)
 
 
+_TELLING = re.compile(r"^(?:E   |FAILED |ERROR |ERROR: |fatal: |.*\bAssertionError\b)")
+
+
+def telling(log: str, count: int) -> list[str]:
+    """The last lines that tell what went wrong, each cut to what is read in one line; else the very last ones."""
+    lines = [line.rstrip()[:200] for line in log.splitlines() if line.strip()]
+    return [line for line in lines if _TELLING.match(line)][-count:] or lines[-count:]
+
+
 def read(log: str) -> Tally:
     """The sum over all runs of pytest whose output is in ``log``."""
     told = Tally()

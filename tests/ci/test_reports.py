@@ -28,6 +28,13 @@ def test_all_summaries_of_a_log_are_counted() -> None:
     assert summary.read("nothing ran") == Tally(0, 0)
 
 
+def test_of_a_failed_job_those_lines_are_told_that_tell() -> None:
+    log = "begin\nE       assert 1 == 2\nmuch else\nFAILED tests/x.py::y - assert\n1 failed in 2s\n\n"
+    assert summary.telling(log, 2) == ["E       assert 1 == 2", "FAILED tests/x.py::y - assert"]
+    assert summary.telling(log, 1) == ["FAILED tests/x.py::y - assert"]
+    assert summary.telling("one\n\ntwo  \nthree\n", 2) == ["two", "three"]
+
+
 def test_a_count_fails_above_what_is_agreed_and_says_what_to_do() -> None:
     limits = {"hosts": 4, "runs": 30}
     assert budget.excess("triad", limits, {"hosts": 4, "runs": 30}) == []

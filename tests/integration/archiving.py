@@ -27,12 +27,14 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.segments
 
 @dataclass(frozen=True)
 class Folder:
-    """A store. It is away while there is a file ``away`` in it."""
+    """A store. It is away while there is a file ``away`` in it, and busy, as with a prune, while there is a file ``busy``."""
 
     path: Path
 
     def put(self, segment: Segment, path: Path) -> None:
         self._reach()
+        while (self.path / "busy").exists():
+            time.sleep(0.05)
         name = f"{segment.first.time}-{segment.first.inc}-{segment.last.time}-{segment.last.inc}-{segment.sha256[:8]}"
         shutil.copyfile(path, self.path / f"{name}.part")
         (self.path / f"{name}.part").rename(self.path / f"{name}.bson")

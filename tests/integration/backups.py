@@ -28,6 +28,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.res
 from lab import binaries
 
 RAW = CodecOptions(document_class=RawBSONDocument)
+PASSWORD = "correct horse battery staple"  # noqa: S105 - of throw-away repositories
 Content = dict[Namespace, bytes]
 
 
@@ -41,10 +42,10 @@ def set_of_one(home: Path, port: int) -> Iterator[Mongod]:
         yield server
 
 
-def repository(home: Path) -> Restic:
-    """A new one below ``home``."""
-    (home / "password").write_text("correct horse battery staple")
-    made = Restic("vault-a", Place(str(home / "repository"), str(home / "password"), program=str(binaries.restic())))
+def repository(home: Path, name: str = "repository") -> Restic:
+    """A new one of that name below ``home``."""
+    (home / "password").write_text(PASSWORD)
+    made = Restic("vault-a", Place(str(home / name), str(home / "password"), program=str(binaries.restic())))
     made.make()
     return made
 

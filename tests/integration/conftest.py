@@ -18,6 +18,10 @@ from integration import namespaces, ports, rotating
 from lab.repetitions import pytest_collection_modifyitems  # noqa: F401  a hook
 
 
+def pytest_configure() -> None:
+    ports.reserve()
+
+
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An authority (ca.crt), a server of 127.0.0.1 (server.pem) and the client CN=app,O=Example (app.pem)."""

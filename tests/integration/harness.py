@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pymongo
+from integration import ports
 
 from lab.binaries import mongod_tree
 
@@ -63,6 +64,7 @@ class Mongod:
             *("--wiredTigerCacheSizeGB", "0.25", "--setParameter", "diagnosticDataCollectionEnabled=false"),
             *self.options,
         ]
+        before = len(self.log())
         lasting = threading.current_thread() is threading.main_thread()
         self.process = subprocess.Popen(
             command,
@@ -71,9 +73,9 @@ class Mongod:
             preexec_fn=dies_with_us if lasting else None,  # noqa: PLW1509  which is one system call
         )
         deadline = time.monotonic() + 30
-        while "Waiting for connections" not in self.log():
+        while "Waiting for connections" not in (told := self.log()[before:]):
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"mongod on {self.port} did not start: {self.log()[-2000:]}")
+                raise RuntimeError(f"mongod on {self.port} did not start: {told[-2000:]}\n{ports.held(self.port)}")
             time.sleep(0.05)
 
     def log(self) -> str:

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
 from pathlib import Path
 
 BLOCKS = {
@@ -31,10 +33,40 @@ BLOCKS = {
     "test_program": range(21450, 21500),
     "test_logical_backup": range(21500, 21510),
     "test_stock_tools": range(21510, 21520),
+    "test_backup_module": range(21540, 21550),
+    "test_restore_engine": range(21560, 21580),
+    "test_backup_by_itself": range(21520, 21530),
+    "test_drill": range(21530, 21535),
+    "test_offsite": range(21535, 21540),
+    "test_backup_killed": range(21550, 21555),
+    "test_physical": range(21590, 21600),
 }
+OURS = "20000-21999"
 assert sum(map(len, BLOCKS.values())) == len(set().union(*BLOCKS.values())), "two files share a port"
 
 
 def first(file: str | Path) -> int:
     """The first of the ports of a file of tests."""
     return BLOCKS[Path(file).stem].start
+
+
+def reserve() -> None:
+    """No outgoing connection gets one of them from the kernel, whatever its range of such ports is.
+
+    Of this network namespace alone (ip_local_reserved_ports in the kernel's ip-sysctl); without the right to it, nothing.
+    """
+    reserved = Path("/proc/sys/net/ipv4/ip_local_reserved_ports")
+    with contextlib.suppress(OSError):
+        others = reserved.read_text().strip()
+        if OURS not in others:
+            reserved.write_text(f"{others},{OURS}\n" if others else f"{OURS}\n")
+
+
+def held(port: int) -> str:
+    """Who has it, for people; with the kernel's range of ports of outgoing connections."""
+    words = ["ss", "--tcp", "--all", "--numeric", "--processes", f"sport = :{port} or dport = :{port}"]
+    try:
+        found = subprocess.run(words, capture_output=True, text=True, check=False).stdout
+    except OSError as error:
+        found = f"{error}\n"
+    return found + Path("/proc/sys/net/ipv4/ip_local_port_range").read_text()

@@ -151,7 +151,7 @@ def test_every_entry_is_archived_once(members: list[Mongod], archived: Site) -> 
     (run,) = chain(segments).runs
     there = oplog(members[0], run[0].first.at, run[-1].last.at)
     assert archived.store.content() == b"".join(there)
-    assert sum(segment.entries for segment in segments) == len(there) > 500
+    assert sum(segment.entries for segment in segments) == len(there) > 100
     assert max(map(len, there)) > 16 << 20
     assert len(segments) > KILLS
     assert len({segment.source for segment in segments}) == 2
@@ -201,6 +201,26 @@ def test_while_the_store_is_away_it_goes_on_up_to_a_bound_and_loses_nothing(memb
     there = oplog(members[0], found.runs[0][0].first.at, found.runs[0][-1].last.at)
     held = {bytes(document.raw) for document in bson.decode_all(site.store.content(), RAW)}
     assert held == set(there)
+
+
+def test_while_the_store_is_busy_no_write_waits_for_it(members: list[Mongod], tmp_path: Path) -> None:
+    """A check or a prune takes minutes."""
+    site = Site(tmp_path, (members[2].port,), QUICK)
+    with writing(members[0], 0.02), site.archiver():
+        until(site.store.segments)
+        (site.store.path / "busy").touch()
+        time.sleep(1)
+        stored = site.said("state")[-1]["stored"]
+        begun = time.time() * 1000
+        until(lambda: site.said("state")[-1]["at"] > begun + 5000)
+        busy = [state for state in site.said("state") if state["at"] > begun]
+        assert {state["stored"] for state in busy} == {stored}
+        ages = sorted(state["at"] - state["archived"] for state in busy)
+        assert ages[len(ages) * 99 // 100] < 2000
+        (site.store.path / "busy").unlink()
+        end = majority(members[0])
+        until(lambda: reaches(site, end))
+    assert not chain(site.store.segments()).gaps
 
 
 def test_what_a_majority_does_not_have_is_not_passed_on(members: list[Mongod], monkeypatch: pytest.MonkeyPatch) -> None:

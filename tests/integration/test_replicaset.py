@@ -113,11 +113,19 @@ def five(home: Path) -> Iterator[list[Mongod]]:
 @pytest.fixture
 def three(five: list[Mongod]) -> list[Mongod]:
     """The first three in a plain set, the primary whoever it is, the other two in none."""
-    result = manage(
-        five[0], members=[plain(server) for server in five[:3]], settings={**QUICK, "getLastErrorModes": {}}, wait_for="all"
-    )
-    assert "rc" not in result, result
-    beat(by_port(five, result["primary"]), QUICK_BEAT)
+    found: list[str] = []
+
+    def led() -> bool:
+        """On a busy machine it may elect another one just then."""
+        result = manage(
+            five[0], members=[plain(server) for server in five[:3]], settings={**QUICK, "getLastErrorModes": {}}, wait_for="all"
+        )
+        assert "rc" not in result, result
+        found[:] = [result["primary"]] if result["primary"] else []
+        return bool(found)
+
+    until(led)
+    beat(by_port(five, found[0]), QUICK_BEAT)
     return five[:3]
 
 
@@ -241,11 +249,26 @@ def test_who_leaves_knows_it_when_the_module_ends(three: list[Mongod]) -> None:
 
 @pytest.mark.parametrize("steps_done", [1, 2])
 def test_killed_while_growing_it_goes_on(five: list[Mongod], three: list[Mongod], steps_done: int) -> None:
-    wanted = {"members": addresses(five), "wait_for": "all"}
-    version = config_of(three[0])["version"]
+    wanted: dict[str, Any] = {"members": addresses(five), "wait_for": "all"}
+    for _again in range(4):
+        if _killed_while_growing(three[0], wanted, steps_done) < len(five):
+            break
+        manage(three[0], members=addresses(three))  # it was killed too late to prove anything, as on a busy machine
+    else:
+        pytest.fail("it was always killed too late")
+    result = manage(three[0], **wanted)
+    assert result["changed"]
+    assert [member["votes"] for member in result["members"]] == [1] * 5
+    assert [member["priority"] for member in result["members"]] == [1] * 5
+    assert not any("stronghold_pending" in member["tags"] for member in config_of(three[0])["members"])
+
+
+def _killed_while_growing(server: Mongod, wanted: dict[str, Any], steps_done: int) -> int:
+    """How many voters there are when the module was killed after so many steps."""
+    version = config_of(server)["version"]
     arguments = {
         "login_host": "127.0.0.1",
-        "login_port": three[0].port,
+        "login_port": server.port,
         "tls": False,
         "replica_set": "rs",
         "_ansible_remote_tmp": "/tmp",  # noqa: S108
@@ -260,16 +283,10 @@ def test_killed_while_growing_it_goes_on(five: list[Mongod], three: list[Mongod]
     assert process.stdin is not None
     process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": {**arguments, **wanted}}).encode())
     process.stdin.close()
-    until(lambda: config_of(three[0])["version"] >= version + steps_done)
+    until(lambda: config_of(server)["version"] >= version + steps_done)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    voters = sum(member["votes"] for member in config_of(three[0])["members"])
-    assert voters < 5, "it was killed too late to prove anything"
-    result = manage(three[0], **wanted)
-    assert result["changed"]
-    assert [member["votes"] for member in result["members"]] == [1] * 5
-    assert [member["priority"] for member in result["members"]] == [1] * 5
-    assert not any("stronghold_pending" in member["tags"] for member in config_of(three[0])["members"])
+    return sum(member["votes"] for member in config_of(server)["members"])
 
 
 def test_refused_before_anything_changes(three: list[Mongod]) -> None:

@@ -158,7 +158,8 @@ class TestTrouble:
 
     def test_a_process_that_was_killed_locks_nobody_out(self, restic: Restic) -> None:
         words = [restic.place.program, *restic.place.words(), "backup", "--stdin"]
-        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        environment = {**os.environ, **restic.place.variables()}
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment) as process:
             wait_for_lock(restic)
             process.send_signal(signal.SIGKILL)
         locks = Path(restic.place.url) / "locks"

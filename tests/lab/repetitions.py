@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import pytest
 
-ALL = "STRONGHOLD_LONG" in os.environ
+ALL = bool(os.environ.get("STRONGHOLD_LONG"))
 DAY = int(os.environ.get("STRONGHOLD_DAY") or datetime.now(timezone.utc).strftime("%j"))
 WEEK = 7
 

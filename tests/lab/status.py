@@ -23,7 +23,7 @@ def show(fleet: Fleet) -> str:
     rows = [HEADINGS] + [row(fleet, host) for host in fleet.hosts]
     widths = [max(len(line[column]) for line in rows) for column in range(len(HEADINGS))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in rows]
-    return "\n".join(["", *lines, "", *_connect(fleet, rows), ""])
+    return "\n".join(["", *lines, "", *_backups(fleet), *_connect(fleet, rows), ""])
 
 
 def row(fleet: Fleet, host: Host) -> tuple[str, ...]:
@@ -85,6 +85,23 @@ except OSError:
     print(False)
 else:
     print(True)
+"""
+
+
+def _backups(fleet: Fleet) -> list[str]:
+    """What each backup host says of itself, once its first backup is there."""
+    lines = []
+    for host in fleet.hosts:
+        if host not in access.members(fleet):
+            said = podman.call("exec", f"{fleet.name}-{host.name}", "sh", "-c", _BACKUPS).splitlines()
+            lines += [f"Backups on {host.name}:", *(f"  {line}" for line in said), ""]
+    return lines
+
+
+_BACKUPS = """
+systemctl start stronghold-backup.service
+systemctl start stronghold-drill.service
+/opt/stronghold/bin/stronghold backup status 2>&1 || true
 """
 
 

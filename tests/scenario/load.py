@@ -119,8 +119,16 @@ def settle(fleet: Fleet, seconds: float = 60) -> dict[str, str]:
         found = states(fleet)
         if sorted(found.values()) == ["primary"] + ["secondary"] * (len(found) - 1):
             return found
-        assert time.monotonic() < deadline, f"the set did not settle: {found}"
+        if time.monotonic() > deadline:
+            told = [_said(fleet, name) for name, state in found.items() if state not in ("primary", "secondary")]
+            raise AssertionError("\n".join([f"the set did not settle: {found}", *told]))
         time.sleep(0.5)
+
+
+def _said(fleet: Fleet, host: str) -> str:
+    """What a member and its host tell of themselves."""
+    look = "uptime; systemctl is-system-running; systemctl --failed --plain --no-legend; systemctl status mongod -n 8 --no-pager"
+    return f"{host}: {ssh(fleet, host, f'{look}; tail -n 4 /var/log/mongodb/mongod.log', check=False)}"
 
 
 def _await(fleet: Fleet, host: str, path: str, seconds: float) -> None:

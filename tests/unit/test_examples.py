@@ -19,6 +19,13 @@ import yaml
 from programs import ROOT, ansible
 
 from ansible_collections.stronghold.mongodb.plugins.filter.topology import topology
+from ansible_collections.stronghold.mongodb.plugins.module_utils._backup import archive, offsite
+from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.gauges import gauges as backup_gauges
+from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.record import Record
+from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.archiver import State
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.catalogue import Catalogue
+from ansible_collections.stronghold.mongodb.plugins.module_utils._restore import drills
+from ansible_collections.stronghold.mongodb.plugins.module_utils._restore.outcome import Outcomes
 from ansible_collections.stronghold.mongodb.plugins.module_utils._watch import certificates, logs
 
 PREFIX = "stronghold.mongodb."
@@ -31,8 +38,26 @@ PLAYBOOKS = [
     if file.name not in {"inventory.yml", "requirements.yml", "execution-environment.yml"}
 ]
 # Names that begin like a role's variable and are none.
-OTHER_NAMES = {"mongodb_certificates", "mongodb_storage", "mongodb_hosts", "mongodb_backup", "mongodb_monitoring"}
-METRICS = {gauge.name for gauge in (*certificates.gauges((), datetime.now(timezone.utc)), *logs.gauges((), 0))}
+OTHER_NAMES = {
+    "mongodb_certificates",
+    "mongodb_storage",
+    "mongodb_hosts",
+    "mongodb_monitoring",
+    "mongodb_drill",
+    "mongodb_offsite",
+    "mongodb_oplog",
+}
+METRICS = {
+    gauge.name
+    for gauge in (
+        *certificates.gauges((), datetime.now(timezone.utc)),
+        *logs.gauges((), 0),
+        *archive.gauges(State(None, None, None, 0, False, None), 0),
+        *backup_gauges(Catalogue((), (), ()), Record(), 0),
+        *drills.gauges(Outcomes()),
+        *offsite.gauges(0),
+    )
+}
 
 
 def named(path: Path) -> str:
@@ -171,3 +196,15 @@ def test_the_readme_s_inventory_describes_the_same(tmp_path: Path) -> None:
     inventory.write_text(yaml.safe_dump(next(content for _where, content in blocks(ROOT / "README.md"))))
     assert is_cluster(derived(inventory))
     assert derived(inventory)["members"] == derived(ROOT / "examples" / "inventory.yml")["members"]
+
+
+def test_alerts_name_metrics_that_there_are_and_say_what_to_do() -> None:
+    rules = [rule for group in yaml.safe_load((ROOT / "docs/alerts.yml").read_text())["groups"] for rule in group["rules"]]
+    assert len({rule["alert"] for rule in rules}) == len(rules)
+    for rule in rules:
+        named = set(re.findall(r"mongodb_[a-z_]+", rule["expr"]))
+        assert named
+        assert named <= METRICS
+        assert rule["labels"]["severity"] in ("critical", "warning")
+        assert "{{ $labels.instance }}" in rule["annotations"]["summary"]
+        assert rule["annotations"]["description"].endswith(".")

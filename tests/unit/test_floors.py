@@ -20,7 +20,7 @@ FLOORS = (
     {"_host"},  # preparing a host
     {"_pki", "_replicaset", "_storage", "_repository", "_oplog"},  # subjects
     {"_accounts", "_allowlist", "_member", "_backup"},  # subjects that need those
-    {"_report", "_restore", "_watch"},  # what several subjects make up
+    {"_inbox", "_physical", "_report", "_restore", "_watch"},  # what several subjects make up
     {"_program"},  # the door on a host
 )
 FLOOR = {package: number for number, floor in enumerate(FLOORS) for package in floor}

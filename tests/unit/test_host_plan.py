@@ -38,6 +38,7 @@ SURVEY: dict[str, Any] = {
     "python": "/usr/bin/python3.11",
     "pip_wheel": "/usr/share/python-wheels/pip-23.0.1-py3-none-any.whl",
     "nft": True,
+    "restic": False,
     "logrotate": True,
     "rooms": [{"path": "/data", "free_mb": 9000, "size_mb": 20000}],
     "cpu": {"avx": True, "atomics": False},
@@ -69,6 +70,7 @@ SETTINGS: dict[str, Any] = {
     "os_family": "Debian",
     "version": "7.0",
     "member": True,
+    "backup": False,
     "firewall": True,
     "path": "/data",
     "user": "mongodb",
@@ -469,6 +471,11 @@ def test_pip_comes_from_the_distribution_when_something_is_to_be_installed(os_fa
     assert decide(missing, os_family=os_family, unmet=["pymongo"])["packages"] == [package]
     assert decide({**missing, "venv": {"private": True, "distributions": None}}, os_family=os_family)["packages"] == [package]
     assert decide(unmet=["pymongo"], os_family=os_family)["packages"] == []
+
+
+def test_a_backup_host_gets_what_keeps_backups() -> None:
+    assert decide({}, backup=True)["packages"] == ["restic"]
+    assert decide({"restic": True}, backup=True)["packages"] == []
 
 
 def test_nftables_comes_with_the_other_packages_where_a_firewall_is_wanted() -> None:

@@ -64,6 +64,10 @@ def test_it_is_read_as_it_was_written() -> None:
         (lambda found: found.update(rollback_id=True), "it has another rollback_id"),
         (lambda found: found["streams"][0].update(size="1000"), "a stream has another size"),
         (lambda found: found["items"][1].update(collection=5), "a collection has another collection"),
+        *(
+            (lambda found, value=value: found.update(storage=value), "its storage is no section of mongod.conf")
+            for value in ([], "x", None, 0, {"directoryPerDB": None}, {"wiredTiger": {"engineConfig": [True]}})
+        ),
     ],
 )
 def test_what_was_altered_is_a_sentence(alter: Callable[[dict[str, Any]], Any], reason: str) -> None:
@@ -71,6 +75,14 @@ def test_what_was_altered_is_a_sentence(alter: Callable[[dict[str, Any]], Any], 
     alter(found)
     with pytest.raises(StrongholdError, match=reason):
         read("vault-a", json.dumps(found))
+
+
+def test_one_of_before_there_were_physical_ones_is_read() -> None:
+    found = json.loads(WRITTEN.text())
+    assert found.pop("storage") == {}
+    assert read("vault-a", json.dumps(found)) == WRITTEN
+    found["storage"] = {"directoryPerDB": True, "wiredTiger": {"engineConfig": {"journalCompressor": "zstd"}}}
+    assert read("vault-a", json.dumps(found)).storage == found["storage"]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "7", '"manifest"'])

@@ -64,16 +64,16 @@ def test_without_it_the_run_begins(inventory: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variables", "hosts", "members"),
+    ("variables", "hosts", "members", "vaults"),
     [
-        ("mongodb_cluster_backup_group=vaults", MEMBERS | {"vault-a"}, MEMBERS),
-        ("mongodb_cluster_group=vaults", {"vault-a", "vault-b"}, {"vault-a"}),
-        ("mongodb_hosts=db-c:vaults", {"db-c", "vault-a"}, {"db-c"}),
+        ("mongodb_cluster_backup_group=vaults", MEMBERS | {"vault-a"}, MEMBERS, {"vault-a"}),
+        ("mongodb_cluster_group=vaults", {"vault-a", "vault-b"}, {"vault-a"}, {"vault-b"}),
+        ("mongodb_hosts=db-c:vaults", {"db-c", "vault-a"}, {"db-c"}, set()),
     ],
 )
 def test_groups_of_other_names_are_given_to_the_playbook(
-    inventory: str, variables: str, hosts: set[str], members: set[str]
+    inventory: str, variables: str, hosts: set[str], members: set[str], vaults: set[str]
 ) -> None:
     done = ansible("playbook", "-i", inventory, SITE, "--list-hosts", "-e", variables)
     plays = [set(re.findall(r"^      (\S+)$", play, re.MULTILINE)) for play in done.stdout.split("play #")[1:]]
-    assert plays == [hosts, members]
+    assert plays == [hosts, members, vaults]

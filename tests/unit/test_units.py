@@ -70,6 +70,33 @@ LONG = Service(
     limits={"NOFILE": "64000"},
     reach=Reach(devices=("/dev/loop0", "/dev/mapper/control"), families=("AF_UNIX",)),
 )
+DRILL = Service(
+    "stronghold-drill",
+    "Restore drill of MongoDB, every week",
+    f"{PROGRAM} drill",
+    timeout=86400,
+    background=True,
+    on_failure="mail@%n.service",
+    reach=Reach(families=INTERNET, state=("stronghold/drill",), memory=("/run/stronghold/scratch",)),
+)
+INBOX = Service(
+    "stronghold-inbox",
+    "Inboxes for copies of MongoDB's files that members send, without end",
+    f"{PROGRAM} inbox",
+    kind="exec",
+    restart="always",
+    reach=Reach(families=INTERNET, state=("stronghold/inbox",), peers=("192.0.2.1", "2001:db8::1")),
+)
+PHYSICAL = Service(
+    "stronghold-physical",
+    "Backup of the files of MongoDB, every day",
+    f"{PROGRAM} physical",
+    after=("network-online.target", "mongod.service"),
+    timeout=14400,
+    background=True,
+    reach=Reach(families=INTERNET, state=("stronghold/physical",), capabilities=("CAP_DAC_READ_SEARCH",)),
+    afterwards=f"{PROGRAM} physical release",
+)
 ALONE = Service("stronghold-alone", "A service that reaches nothing", "/bin/true")
 TIMERS = {
     "allowlist": Timer(ALLOWLIST.description, "*:*:15/30"),
@@ -77,7 +104,7 @@ TIMERS = {
     "certificates": Timer(CERTIFICATES.description, "*-*-* 03:17:00", boot="5min"),
     "long": Timer(LONG.description, "daily", spread=3600),
 }
-SERVICES = (ALLOWLIST, NOTICES, EXPIRY, CERTIFICATES, LONG, ALONE)
+SERVICES = (ALLOWLIST, NOTICES, EXPIRY, CERTIFICATES, LONG, DRILL, INBOX, PHYSICAL, ALONE)
 UNITS: dict[str, str] = {
     **{f"{service.name}.service": service.text() for service in SERVICES},
     **{f"stronghold-{name}.timer": timer.text() for name, timer in TIMERS.items()},

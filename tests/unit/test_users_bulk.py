@@ -46,7 +46,7 @@ def test_a_purge_spares_the_declared_the_protected_and_the_one_in_use_whatever_o
     assert {(user.database, user.present) for user in doomed} == {("shop", False)}
 
 
-EXPIRY, ROTATION = "stronghold_expiry", "stronghold_rotation"
+EXPIRY, BACKUP, ROTATION = "stronghold_expiry", "stronghold_backup", "stronghold_rotation"
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,8 @@ EXPIRY, ROTATION = "stronghold_expiry", "stronghold_rotation"
     [
         (EXPIRY, "admin", [EXPIRY], True),
         (EXPIRY, "admin", [], True),
+        (BACKUP, "admin", [BACKUP], True),
+        (BACKUP, "admin", [EXPIRY], False),
         (EXPIRY, "admin", [EXPIRY, "root"], False),
         (EXPIRY, "shop", [EXPIRY], False),
         ("CN=db-a,OU=clients,O=orders", "$external", [ROTATION], True),

@@ -31,13 +31,14 @@ SHARED = 64 << 20
 """Bytes. Databases below it share a stream: whoever wants one of them reads the others, too."""
 _ACCOUNTS, _SMALL = "accounts", "small"
 _NOT_OURS = frozenset({"local", "config"})  # of the server itself, on each member or for its own use
+_UNSTEADY = 5  # times that a list is made anew
 _SYSTEM = {"admin": frozenset({"system.users", "system.roles", "system.version"})}
 _OF_ALL = frozenset({"system.js"})
 
 
 @dataclass(frozen=True)
 class Found:
-    """A collection of a server. ``uuid`` is in hex, empty for a view."""
+    """A collection of a server. ``uuid`` is in hex, of a time series that of its buckets, empty for a view."""
 
     collection: Collection
     uuid: str
@@ -66,26 +67,60 @@ def _found(client: MongoClient[dict[str, Any]], selection: Selection) -> Iterato
     for database in client.list_database_names():
         if database in _NOT_OURS:
             continue
-        for told in client[database].list_collections():
-            name = told["name"]
-            if _is_kept(database, name) and selection.wants(Namespace(database, name)):
-                indexes = [] if told["type"] == VIEW else list(client[database][name].list_indexes())
-                yield of(database, told, indexes)
+        yield from _listed(client, database, selection)
 
 
-def of(database: str, told: Mapping[str, Any], indexes: Iterable[Mapping[str, Any]]) -> Found:
-    """From an entry of ``listCollections`` and the entries of ``listIndexes``."""
+def _listed(client: MongoClient[dict[str, Any]], database: str, selection: Selection) -> Iterator[Found]:
+    """Of one database; looked at again where a name meant another collection meanwhile."""
+    for _again in range(_UNSTEADY):
+        listed = list(client[database].list_collections())
+        wanted = [
+            told for told in listed if _is_kept(database, told["name"]) and selection.wants(Namespace(database, told["name"]))
+        ]
+        indexes = {told["name"]: list(client[database][told["name"]].list_indexes()) for told in wanted if told["type"] != VIEW}
+        uuids = _uuids(listed)
+        if uuids == _uuids(client[database].list_collections()):
+            break
+    for told in wanted:
+        data = Collection(Namespace(database, told["name"]), "", told["type"]).data.collection
+        yield of(database, told, indexes.get(told["name"], []), uuids.get(data, ""))
+
+
+def _uuids(told: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    return {one["name"]: uuid_of(one) for one in told}
+
+
+def uuid_of(told: Mapping[str, Any]) -> str:
+    """In hex, of an entry of ``listCollections``; empty where it has none."""
     uuid = told["info"].get("uuid")
-    written = bytes(uuid.bytes if hasattr(uuid, "bytes") else uuid).hex() if uuid else ""
+    return bytes(uuid.bytes if hasattr(uuid, "bytes") else uuid).hex() if uuid else ""
+
+
+def at(client: MongoClient[dict[str, Any]], database: str, name: str) -> str:
+    """The UUID, in hex, of what has that name now; empty where there is none."""
+    return next((uuid_of(told) for told in client[database].list_collections(filter={"name": name})), "")
+
+
+def name_of(client: MongoClient[dict[str, Any]], database: str, uuid: str) -> str:
+    """The name that a collection has now; empty where it is gone."""
+    return next((told["name"] for told in client[database].list_collections() if uuid and uuid_of(told) == uuid), "")
+
+
+def of(database: str, told: Mapping[str, Any], indexes: Iterable[Mapping[str, Any]], uuid: str | None = None) -> Found:
+    """From an entry of ``listCollections`` and the entries of ``listIndexes``; ``uuid`` where it is not in the first."""
     metadata = {
         "options": told["options"],
         "indexes": [{name: value for name, value in index.items() if name != "ns"} for index in indexes],
-        "uuid": written,
+        "uuid": uuid_of(told),
         "collectionName": told["name"],
         "type": told["type"],
     }
     text = dumps(metadata, json_options=CANONICAL_JSON_OPTIONS)
-    return Found(Collection(Namespace(database, told["name"]), text, told["type"]), written, bool(told["options"].get("capped")))
+    return Found(
+        Collection(Namespace(database, told["name"]), text, told["type"]),
+        uuid_of(told) if uuid is None else uuid,
+        bool(told["options"].get("capped")),
+    )
 
 
 def _is_kept(database: str, name: str) -> bool:

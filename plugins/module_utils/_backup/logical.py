@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,19 +21,28 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup import content
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.content import Found, Selection
+from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.origin import (
+    ATTEMPT,
+    OF_BACKUP,
+    cluster_time,
+    compatibility_of,
+    complete,
+    new_id,
+    require_data,
+)
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.reading import Moved, Read, Reader
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.meter import Advance, nobody
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.pace import Pace
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.patience import patience
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
-from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.tail import following, rollback_id
+from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.tail import following
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.archive import VIEW, Head, Writer
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import (
     ARCHIVE,
-    NAME,
-    TAG,
-    ClusterTime,
+    LOGICAL,
     Item,
     Manifest,
     Stream,
@@ -45,8 +53,6 @@ if TYPE_CHECKING:
     from bson import Timestamp
     from pymongo import MongoClient
 
-ATTEMPT = "take a backup"
-METHOD = "logical"
 LOG = "oplog.bson"
 _SETTLE = 5  # seconds
 TOOL = "stronghold.mongodb"
@@ -59,13 +65,14 @@ class _Stopped(Exception):
 class _Saving:
     """What goes into a stream, of which length and hash are taken. It ends when another stream has failed."""
 
-    def __init__(self, name: str, saving: Saving, stop: Event) -> None:
-        self.name, self._saving, self._stop = name, saving, stop
+    def __init__(self, name: str, saving: Saving, stop: Event, pace: Pace) -> None:
+        self.name, self._saving, self._stop, self._pace = name, saving, stop, pace
         self._digest, self._size = hashlib.sha256(), 0
 
     def write(self, data: bytes) -> None:
         if self._stop.is_set():
             raise _Stopped
+        self._pace.spend(len(data))
         self._digest.update(data)
         self._size += len(data)
         self._saving.write(data)
@@ -77,57 +84,65 @@ class _Saving:
 
 @dataclass
 class Capture:
-    """Of one member, into one repository. ``workers`` is how many streams are read at once."""
+    """Of one member, into one repository. ``workers`` is how many streams are read at once, ``rate`` the most bytes a second.
+
+    ``advance`` is told how many bytes of documents were read.
+    """
 
     login: Login
     restic: Restic
     selection: Selection = field(default_factory=Selection)
     workers: int = field(default_factory=lambda: max(1, os.cpu_count() or 1))
+    rate: int = 0
+    advance: Advance = nobody
 
     def __post_init__(self) -> None:
         self.login = replace(self.login, replica_set=None)
-        self._stop = Event()
+        self._stop, self._pace, self._whole = Event(), Pace(self.rate), 0
         self._last: Timestamp | None = None
 
     def run(self) -> Manifest:
         """Take it, and write its manifest. Raises StrongholdError; then there is no backup."""
         begun = time.time()
-        name = f"{moments.text(begun).replace(':', '').replace('-', '')}-{secrets.token_hex(3)}"
+        name = new_id(begun)
         with connect(self.login, ATTEMPT) as client:
-            set_name, rolled_back = _require_data(client, self.login)
+            set_name, rolled_back = require_data(client, self.login)
+            before = content.found(client, self.selection)
+            first = self._settled(client)
+            # What changed before that time is in this list, and what changes after it is in the oplog.
             listed = content.found(client, self.selection)
             if not listed:
                 raise StrongholdError(self.login.where, ATTEMPT, "nothing there was selected", "correct the selection")
-            laid = content.streams(listed, content.sizes(client, listed))
-            first = self._settled(client)
+            sizes = content.sizes(client, listed)
+            self._whole = sum(sizes.values())
+            laid = content.streams(listed, sizes)
             version = str(client.server_info()["version"])
-            compatibility = _compatibility(client)
+            compatibility = compatibility_of(client)
         saved, oplog = self._save_beside_log(name, laid, Head(version, TOOL, ()), first)
         with connect(self.login, ATTEMPT) as client:
-            same = _same(listed, content.found(client, self.selection))
-            if _require_data(client, self.login)[1] != rolled_back:
+            same = _same(before, listed) and _same(listed, content.found(client, self.selection))
+            if require_data(client, self.login)[1] != rolled_back:
                 remedy = "take another one when the set has settled"
                 raise StrongholdError(self.login.where, ATTEMPT, "the member rolled back meanwhile", remedy)
         items = tuple(item for _stream, read in saved for item in read)
-        whole = same and all(item.times == (_time(first),) for item in items if item.kind != VIEW)
+        whole = same and all(item.times == (cluster_time(first),) for item in items if item.kind != VIEW)
         manifest = Manifest(
             id=name,
-            method=METHOD,
+            method=LOGICAL,
             replica_set=set_name,
             member=self.login.address,
             server_version=version,
             compatibility=compatibility,
             begun=moments.text(begun, "milliseconds"),
             ended=moments.text(time.time(), "milliseconds"),
-            cluster_time=_time(first),
-            consistent_at=_time(first if whole else self._last or first),
+            cluster_time=cluster_time(first),
+            consistent_at=cluster_time(first if whole else self._last or first),
             rollback_id=rolled_back,
             partial=self.selection != Selection(),
             streams=(*(stream for stream, _read in saved), *([] if whole else [oplog])),
             items=tuple(sorted(items, key=lambda item: (item.database, item.collection))),
         )
-        with self.restic.save(NAME, TAG, f"backup={name}") as saving:
-            saving.write(manifest.text().encode())
+        complete(self.restic, manifest)
         return manifest
 
     def _save_beside_log(
@@ -151,7 +166,7 @@ class Capture:
         """The oplog from ``first`` until ``_last`` is known and read, as ``mongorestore --oplogFile`` reads it."""
         try:
             with following(self.login, None, (first.time, first.inc)) as tail, self._file(name, LOG) as into:
-                saving = _Saving(LOG, into, self._stop)
+                saving = _Saving(LOG, into, self._stop, Pace(0))
                 reached: tuple[int, int] = (0, 0)
                 while self._last is None or reached < (self._last.time, self._last.inc):
                     entries = tail.read()
@@ -163,7 +178,7 @@ class Capture:
         return saving.stream()
 
     def _file(self, name: str, file: str) -> AbstractContextManager[Saving]:
-        return self.restic.save(file, METHOD, f"backup={name}")
+        return self.restic.save(file, LOGICAL, f"{OF_BACKUP}{name}")
 
     def _save_all(
         self, name: str, laid: Mapping[str, Sequence[Found]], head: Head, first: Timestamp
@@ -190,7 +205,7 @@ class Capture:
             client.start_session(causal_consistency=False) as session,
             self._file(name, f"{stream}{ARCHIVE}") as into,
         ):
-            saving = _Saving(f"{stream}{ARCHIVE}", into, self._stop)
+            saving = _Saving(f"{stream}{ARCHIVE}", into, self._stop, self._pace)
             writer = Writer(saving.write, replace(head, collections=collections))
             reader = Reader(client, session, lambda: self._now(client))
             for one in listed:
@@ -203,18 +218,13 @@ class Capture:
         return saving.stream(), items
 
     def _copy(self, reader: Reader, one: Found, first: Timestamp, read: Read, writer: Writer) -> None:
-        database, name = data = one.collection.data
-        query = self.selection.query
+        data = one.collection.data
         try:
-            pieces = (
-                reader.capped(database, name, read, query)
-                if one.capped
-                else reader.collection(database, name, first, read, query)
-            )
-            for documents in pieces:
+            for documents in reader.all_of(one, first, read, self.selection.query):
                 writer.documents(data, documents)
+                self.advance(len(documents), self._whole)
         except Moved as error:
-            reason = f"{data} was dropped or made anew while it was read"
+            reason = f"{data} was dropped, renamed or made anew while it was read"
             raise StrongholdError(self.login.where, ATTEMPT, reason, "take another one when that work is done") from error
 
     def _settled(self, client: MongoClient[dict[str, Any]]) -> Timestamp:
@@ -232,23 +242,6 @@ class Capture:
         return found
 
 
-def _require_data(client: MongoClient[dict[str, Any]], login: Login) -> tuple[str, int]:
-    """The name of the set and the member's rollback id. Raises StrongholdError where it is no member with data in service."""
-    hello = client.admin.command("hello")
-    if "setName" not in hello:
-        reason, remedy = "it is no member of a replica set", "make it one, since only a set has an oplog"
-        raise StrongholdError(login.where, ATTEMPT, reason, remedy)
-    if not (hello.get("secondary") or hello.get("isWritablePrimary")):
-        reason = "it is an arbiter, or is not in service now"
-        raise StrongholdError(login.where, ATTEMPT, reason, "name a secondary that is up, or the primary")
-    return hello["setName"], rollback_id(client)
-
-
-def _compatibility(client: MongoClient[dict[str, Any]]) -> str:
-    found = client.admin["system.version"].find_one({"_id": "featureCompatibilityVersion"})
-    return str((found or {}).get("version", ""))
-
-
 def _same(before: Sequence[Found], after: Sequence[Found]) -> bool:
     """Whether nothing was created, dropped, renamed or altered meanwhile, as far as two lists can tell."""
     return [(one.collection, one.uuid) for one in before] == [(one.collection, one.uuid) for one in after]
@@ -256,9 +249,5 @@ def _same(before: Sequence[Found], after: Sequence[Found]) -> bool:
 
 def _item(one: Found, stream: str, read: Read) -> Item:
     database, name = one.collection.namespace
-    times = tuple(_time(at) for at in read.times)
+    times = tuple(cluster_time(at) for at in read.times)
     return Item(database, name, one.collection.kind, one.uuid, stream, read.documents, read.size, times)
-
-
-def _time(at: Timestamp) -> ClusterTime:
-    return ClusterTime(at.time, at.inc)

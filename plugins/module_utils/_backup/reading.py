@@ -19,6 +19,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._backup import content
+from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.content import Found
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.batch import Batch, batch
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.codes import Code
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import code_of
@@ -39,6 +41,7 @@ except ImportError:  # told by whoever connects
     pass
 
 _MANY = 1 << 30  # documents of a batch: the server ends each at 16 MB
+_RENAMED = 5  # times that a collection is looked for under another name
 _RENEWED = 5  # times that one place is read again, before its error counts
 
 
@@ -65,6 +68,27 @@ class Reader:
 
     def __init__(self, client: MongoClient[dict[str, Any]], session: ClientSession, now: Callable[[], Timestamp]) -> None:
         self._client, self._session, self._now = client, session, now
+
+    def all_of(self, one: Found, time: Timestamp, read: Read, query: Any = None) -> Iterator[bytes]:
+        """The documents of a collection, also if it is capped or gets another name meanwhile; otherwise as ``collection``."""
+        database, name = one.collection.data
+        for _again in range(_RENAMED):
+            yield from (
+                self.capped(database, name, read, query) if one.capped else self.collection(database, name, time, read, query)
+            )
+            moved = self._moved(database, name, one.uuid, read)
+            if not moved:
+                return
+            name, time = moved, self._now()
+        raise Moved(f"{database}.{name}")
+
+    def _moved(self, database: str, name: str, uuid: str, read: Read) -> str:
+        """Another name under which it is to be read: by one that it has no longer, a server gives nothing, and no error."""
+        here = content.at(self._client, database, name)
+        now = "" if here == uuid else content.name_of(self._client, database, uuid)
+        if now and here and read.documents:
+            raise Moved(f"{database}.{name}")  # what was read may be of the other one
+        return "" if read.documents else now
 
     def collection(self, database: str, name: str, time: Timestamp, read: Read, query: Any = None) -> Iterator[bytes]:
         """Its documents, as BSON, in pieces. ``read`` is filled. Raises Moved, and PyMongo's errors."""

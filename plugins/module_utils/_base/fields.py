@@ -9,9 +9,12 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import platform
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
 from typing import Any, TypeVar
+
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 
 T = TypeVar("T")
 
@@ -31,3 +34,9 @@ def unfit(kind: type[Any], found: Mapping[str, Any], title: str = "it") -> list[
 def filled(kind: type[T], found: Mapping[str, Any]) -> T:
     """``kind`` of fields for which ``unfit`` has no reason. Lists become tuples."""
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})
+
+
+def unusable(command: str, reasons: Iterable[str]) -> StrongholdError:
+    """The error where settings of a command of the program are not accepted; ``reasons`` are clauses."""
+    attempt = f"accept the settings of the command {command}"
+    return StrongholdError(platform.node(), attempt, "; ".join(reasons), "correct them")

@@ -10,10 +10,14 @@ What a lock guards, and who takes it:
 ``firewall``        The packet filter and its records: ``mongodb_allowlist``, ``stronghold allowlist``, the end of a trial.
 ``certificates``    Certificates, trusted authorities, revocation lists: ``mongodb_tls``, ``stronghold certificates``.
 ``backup``          A base backup of this host's server.
+``physical``        A backup of the files of this host's server: ``stronghold physical``, which takes ``restart-UNIT``, too.
 ``oplog``           The archive of the oplog; the archiver holds it as long as it runs.
+``offsite``         Copies of backups elsewhere: ``stronghold offsite``.
+``intake``          What members sent, taken into the vault: ``stronghold intake``.
 ``restore``         Data that are put back.
 ``restart-UNIT``    A restart of the server that is the unit UNIT: ``mongodb_restart``.
-``private-server``  A mongod for one run alone: ``mongodb_bootstrap``.
+``drill``    A restore drill: ``stronghold drill``.
+``private-DIGEST``  A mongod for one run alone, on one folder of data: ``mongodb_bootstrap``, ``stronghold drill``.
 ``files``           One write of one file: configuration, program, units, metrics, the record of the server's start.
 ==================  =======================================================================================================
 
@@ -47,9 +51,12 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.patience 
 FIREWALL = "firewall"
 CERTIFICATES = "certificates"
 BACKUP = "backup"
+PHYSICAL = "physical"
 OPLOG = "oplog"
+OFFSITE = "offsite"
+INTAKE = "intake"
 RESTORE = "restore"
-PRIVATE_SERVER = "private-server"
+DRILL = "drill"
 FILES = "files"
 TIMEOUT = 15.0  # seconds; less than systemd gives a run of a timer
 MODULE_TIMEOUT = 120.0  # of a run that a person waits for
@@ -68,6 +75,11 @@ def folder() -> Path:
 def restart(unit: str) -> str:
     """The name of the lock for restarts of a server, of which a host may have several."""
     return f"restart-{unit.replace('/', '-')}"
+
+
+def private(digest: str) -> str:
+    """The name of the lock for a mongod of one run, by a digest of the path of its data."""
+    return f"private-{digest}"
 
 
 def path(name: str) -> Path:

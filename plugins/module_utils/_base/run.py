@@ -108,10 +108,11 @@ def run(
     missing: str = Program.missing,
     slow: str = Program.slow,
     identity: tuple[int, int] | None = None,
+    folder: Path | None = None,
 ) -> Output:
     """Run a program to its end; ``timeout`` is in seconds, the rest as in ``Program``.
 
-    With ``identity``, uid and gid, it runs as that account, in no other group.
+    With ``identity``, uid and gid, it runs as that account, in no other group; ``folder`` is where it runs.
     Raises StrongholdError, with ``host`` and ``attempt``, where it is not installed, takes too long, or ends otherwise than
     with ``accept``.
     """
@@ -125,6 +126,7 @@ def run(
             timeout=timeout,
             check=False,
             env=environment_of(program),
+            cwd=folder,
             **_as(identity),
         )
     except OSError as error:

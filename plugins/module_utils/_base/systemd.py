@@ -80,6 +80,17 @@ class Systemd:
         """Start the inactive unit, with its files as they are now."""
         self._run("start")
 
+    def begin(self) -> None:
+        """Have the unit started without waiting until it has; raises StrongholdError where systemd refuses that."""
+        self._run("start", "--no-block")
+
+    def is_installed(self) -> bool:
+        return self._systemctl("show", "--property=LoadState", "--value", self.unit).text.strip() == "loaded"
+
+    def is_idle(self) -> bool:
+        """Whether the unit neither runs nor is about to."""
+        return self._systemctl("show", "--property=ActiveState", "--value", self.unit).text.strip() in ("inactive", "failed")
+
     def run_anew(self) -> None:
         """Run the oneshot from its beginning, when one that is under way has ended: that may be past what it is to see."""
         for attempt in patience(self.timeout, pause=0.05):
@@ -129,10 +140,10 @@ class Systemd:
             f"see 'journalctl -u {self.unit}' and the server's log there, mend the cause, and run again",
         )
 
-    def _run(self, verb: str) -> None:
+    def _run(self, verb: str, *words: str) -> None:
         if self.needs_reload():
             self._systemctl("daemon-reload")
-        done = self._systemctl(verb, self.unit)
+        done = self._systemctl(verb, *words, self.unit)
         if done.code:
             raise self.failure(verb, done.complaint or done.ended)
 

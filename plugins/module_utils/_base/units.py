@@ -19,6 +19,9 @@ MANAGED = "# Managed by stronghold.mongodb."
 # However often it is started, or fails: a host is not left without it.
 _ALWAYS = "StartLimitIntervalSec=0"
 # Locks and records of the collection are root's; others use them too, so that the folder stays when a service has ended.
+_BACKGROUND = ["Nice=10", "CPUWeight=20", "IOWeight=20", "IOSchedulingClass=idle"]
+_UNSWAPPED = "MemorySwapMax=0"  # what it holds in clear, in folders in memory too, goes to no disk (systemd.resource-control(5))
+_SHARE = "50%"  # of the host's memory
 _LOCKS = ["RuntimeDirectory=stronghold", "RuntimeDirectoryPreserve=yes"]
 # The same for every service, below what it may do. Devices are of their own: see ``Reach``.
 _BEFORE_DEVICES = ("ProtectHome=true", "PrivateTmp=true")
@@ -49,15 +52,18 @@ class Reach:
 
     Each of them holds keys or passwords in its memory, so that none leaves a core dump.
     ``writes`` are absolute paths, with ``-`` before one that may be missing. ``state`` are folders below /var/lib, which are
-    made. ``capabilities`` are all that it may have. ``devices`` are device nodes. ``families`` are those of its sockets, AF_UNIX
-    where there are none: an empty list would admit all, and not every systemd knows "none".
+    made, ``memory`` absolute paths of folders that it alone sees, in memory. ``capabilities`` are all that it may have.
+    ``devices`` are device nodes. ``families`` are those of its sockets, AF_UNIX where there are none: an empty list would admit
+    all, and not every systemd knows "none". ``peers`` are addresses, the only ones that it exchanges packets with; none is all.
     """
 
     writes: tuple[str, ...] = ()
     state: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
     families: tuple[str, ...] = ()
+    peers: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
+    memory: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         return [
@@ -69,11 +75,13 @@ class Reach:
             "ProtectSystem=strict",
             *_listed("ReadWritePaths", self.writes),
             *_listed("StateDirectory", self.state),
+            *(f"TemporaryFileSystem={folder}:mode=0700,size={_SHARE}" for folder in self.memory),
             *_BEFORE_DEVICES,
             *(["DevicePolicy=closed"] if self.devices else ["PrivateDevices=true"]),
             *(f"DeviceAllow={device} rw" for device in self.devices),
             *_BELOW_DEVICES,
             f"RestrictAddressFamilies={' '.join(self.families or ('AF_UNIX',))}",
+            *(["IPAddressDeny=any", f"IPAddressAllow={' '.join(self.peers)}"] if self.peers else []),
             *_BELOW_FAMILIES,
         ]
 
@@ -84,8 +92,9 @@ class Service:
 
     ``kind`` is one of ``KINDS``: a oneshot is run by a timer, another one never ends, and starts at boot. ``timeout`` is in
     seconds, of a oneshot for each run, of another one for its start. ``restart`` is a value of Restart=, ``limits`` are names of
-    systemd.exec(5) without ``Limit`` and their values. Without a ``user`` it is root, with no more than what ``reach`` lets it
-    do.
+    systemd.exec(5) without ``Limit`` and their values. ``on_failure`` is a unit that is started where it fails. ``afterwards`` is
+    a command line that is run when it has ended, however. Without a ``user`` it is root, with no more than what ``reach`` lets it
+    do. One in the ``background`` gets processor and disk after all others.
     """
 
     name: str
@@ -95,21 +104,28 @@ class Service:
     kind: str = ONESHOT
     timeout: int = 40
     user: str | None = None
+    on_failure: str | None = None
     restart: str | None = None
     limits: Mapping[str, str] = field(default_factory=dict)
+    background: bool = False
     reach: Reach = field(default_factory=Reach)
+    afterwards: str = ""
 
     def text(self) -> str:
         return _text(
-            [MANAGED, "[Unit]", f"Description={_plain(self.description)}", *_listed("After", self.after), _ALWAYS, ""],
+            [MANAGED, "[Unit]", f"Description={_plain(self.description)}", *_listed("After", self.after), _ALWAYS],
+            [f"OnFailure={self.on_failure}"] if self.on_failure else [],
+            [""],
             ["[Service]", f"Type={self.kind}", f"ExecStart={self.command}", f"TimeoutStartSec={self.timeout}"],
+            [f"ExecStopPost={self.afterwards}"] if self.afterwards else [],
             [f"User={self.user}"] if self.user else [],
             [f"Restart={self.restart}", "RestartSec=1"] if self.restart else [],
             [f"SyslogIdentifier={self.name}"],
             ["# What systemd says about each run (info) stays out of the journal, what the program says does not."],
             ["SyslogLevel=notice", "LogLevelMax=notice", ""],
             [*(f"Limit{name}={value}" for name, value in sorted(self.limits.items())), ""] if self.limits else [],
-            [] if self.user else _LOCKS,
+            [*_BACKGROUND, ""] if self.background else [],
+            [] if self.user else [_UNSWAPPED, *_LOCKS],
             self.reach.lines(),
             [] if self.kind == ONESHOT else ["", "[Install]", "WantedBy=multi-user.target"],
         )

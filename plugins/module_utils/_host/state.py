@@ -80,6 +80,7 @@ class HostState(TypedDict):
     pip_wheel: str
     """A pip that runs without being installed, or an empty string."""
     nft: bool
+    restic: bool
     logrotate: bool
     cpu: dict[str, bool]
     """avx and atomics."""

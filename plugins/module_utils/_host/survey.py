@@ -20,6 +20,7 @@ import json
 import os
 import platform
 import pwd
+import shutil
 import sys
 import sysconfig
 from collections.abc import Iterable, Sequence
@@ -110,6 +111,7 @@ def survey(request: Request) -> HostState:
         "python": os.path.realpath(sys.executable),
         "pip_wheel": pip_wheel(),
         "nft": os.access("/usr/sbin/nft", os.X_OK),
+        "restic": shutil.which("restic") is not None,
         "logrotate": os.access("/usr/sbin/logrotate", os.X_OK),
         "cpu": {flag: flag in flags for flag in ("avx", "atomics")},
         "numa_nodes": len(list(Path("/sys/devices/system/node").glob("node[0-9]*"))),

@@ -26,7 +26,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -55,7 +55,9 @@ class PrivateServer:
 
     ``binary`` is the program's name or path, ``user`` the account to run it as, ``storage`` the section of that name of
     mongod.conf, so that the files are opened as the service opens them. ``timeout`` (s) bounds each of: waiting for
-    another holder of the data, starting, stopping.
+    another holder of the data, starting, stopping. ``home`` is a folder for its socket, its configuration and its log, which is
+    made anew, and removed; else there is one below /run, or below that for temporary files.
+    ``parameters`` are set besides its own.
     """
 
     binary: str
@@ -63,6 +65,8 @@ class PrivateServer:
     storage: Mapping[str, Any]
     user: str
     timeout: int
+    home: Path | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def host(self) -> str:
@@ -76,7 +80,7 @@ class PrivateServer:
         """
         program, account = self._requirements()
         with self._alone():
-            home = _home(self.db_path)
+            home = self.home or _home(self.db_path)
             try:
                 endpoint = _make_home(home, account)
                 config = home / "mongod.conf"
@@ -110,7 +114,7 @@ class PrivateServer:
     def _alone(self) -> Iterator[None]:
         """Keep other private servers away, and wait until no mongod has the data, nor one that starts and is about to end."""
         attempt = "start a private mongod"
-        with locks.held(locks.PRIVATE_SERVER, self.host, attempt, self.timeout):
+        with locks.held(locks.private(_digest(self.db_path)), self.host, attempt, self.timeout):
             for turn in patience(self.timeout, POLL_SECONDS):
                 if not _locked(self.db_path) and not _orphaned(self.db_path):
                     break
@@ -123,7 +127,7 @@ class PrivateServer:
         config: dict[str, Any] = {
             "net": {"bindIp": str(endpoint), "unixDomainSocket": {"enabled": False}},
             "storage": {**self.storage, "dbPath": str(self.db_path)},
-            "setParameter": {"diagnosticDataCollectionEnabled": False, "ttlMonitorEnabled": False},
+            "setParameter": {"diagnosticDataCollectionEnabled": False, "ttlMonitorEnabled": False, **self.parameters},
         }
         if replica_set is not None:
             config["replication"] = {"replSetName": replica_set}
@@ -175,7 +179,11 @@ def _orphaned(db_path: Path) -> bool:
 def _home(db_path: Path) -> Path:
     """One directory per data directory, so that what a killed process left is found; short, as a socket's path has to be."""
     base = Path("/run") if os.geteuid() == 0 and Path("/run").is_dir() else Path(tempfile.gettempdir())
-    return base / f"stronghold-{hashlib.sha256(str(db_path.resolve()).encode()).hexdigest()[:12]}"
+    return base / f"stronghold-{_digest(db_path)}"
+
+
+def _digest(db_path: Path) -> str:
+    return hashlib.sha256(str(db_path.resolve()).encode()).hexdigest()[:12]
 
 
 def _make_home(home: Path, account: pwd.struct_passwd) -> Path:
@@ -183,7 +191,7 @@ def _make_home(home: Path, account: pwd.struct_passwd) -> Path:
     if home.exists():
         shutil.rmtree(home)
     home.mkdir(mode=0o700)
-    if os.geteuid() == 0:
+    if os.geteuid() == 0 and account.pw_uid != 0:
         os.chown(home, account.pw_uid, account.pw_gid)
     return home / "mongod.sock"
 
@@ -193,7 +201,7 @@ def _spawn(words: list[str], log: IO[bytes], account: pwd.struct_passwd) -> subp
     libc = ctypes.CDLL(None)
     parent = os.getpid()
     identity: dict[str, Any] = {}
-    if os.geteuid() == 0:
+    if os.geteuid() == 0 and account.pw_uid != 0:
         groups = os.getgrouplist(account.pw_name, account.pw_gid)
         identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": groups}
 

@@ -28,6 +28,9 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.segments
     spelled,
 )
 
+UNDER_WAY = 300
+"""Seconds before a base, in which a transaction may have begun that ends after it; a server lets them last for 60."""
+
 Run = tuple[Segment, ...]
 Seen = tuple[Position, Optional[str]]  # an entry of which the hash may be unknown
 
@@ -37,6 +40,10 @@ class Chain(NamedTuple):
 
     runs: tuple[Run, ...]
     gaps: tuple[Gap, ...]
+
+    @property
+    def windows(self) -> list[Window]:
+        return [_window(run) for run in self.runs]
 
 
 class Window(NamedTuple):
@@ -56,14 +63,14 @@ def chain(segments: Iterable[Segment]) -> Chain:
 
 def windows(segments: Iterable[Segment]) -> list[Window]:
     """What can be reached, in the order of time."""
-    return [_window(run) for run in chain(segments).runs]
+    return chain(segments).windows
 
 
-def needed(segments: Iterable[Segment], start: Timestamp, to: Timestamp) -> list[Segment]:
+def needed(segments: Iterable[Segment], start: Timestamp, to: Timestamp, earlier: int = 0) -> list[Segment]:
     """The segments, in order, that hold every entry after ``start``, the time of a base, up to and with ``to``.
 
-    Neighbours may overlap: an entry that is not later than the one before it was replayed already. Raises StrongholdError,
-    which tells the gap that is in the way.
+    And those of ``earlier`` seconds before, as far as they are there. Neighbours may overlap: an entry that is not later than the
+    one before it was replayed already. Raises StrongholdError, which tells the gap that is in the way.
     """
     attempt = f"replay the archived oplog from {spelled(start)} to {spelled(to)}"
     if to < start:
@@ -71,7 +78,8 @@ def needed(segments: Iterable[Segment], start: Timestamp, to: Timestamp) -> list
     found = chain(segments)
     for run in found.runs:
         if _window(run).start.at <= start and to <= _window(run).end.at:
-            return [segment for segment in run if segment.last.at > start and segment.first.at <= to]
+            begin = start[0] - earlier, start[1]
+            return [segment for segment in run if segment.last.at > begin and segment.first.at <= to]
     raise _refusal(attempt, _hindrance(found, start, to), "choose a point in time, and a base, within one window of the archive")
 
 

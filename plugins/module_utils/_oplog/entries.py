@@ -27,7 +27,7 @@ try:
 
     RAW: CodecOptions[RawBSONDocument] = CodecOptions(RawBSONDocument, datetime_conversion=DatetimeConversion.DATETIME_MS)
 except ImportError:  # told by whoever connects
-    pass
+    RAW = None  # type: ignore[assignment]
 
 LARGEST = (16 << 20) + (16 << 10)  # bytes, of an entry; source: BSONObjMaxInternalSize in src/mongo/bson/util/builder.h
 NO_TERM = -1  # of the entry that an initiated set begins with; source: OpTime::kUninitializedTerm in src/mongo/db/repl/optime.h

@@ -9,12 +9,11 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._program.command import Command, Tell
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program.command import Command, Tell, metrics_of
 
 if TYPE_CHECKING:
     from ansible_collections.stronghold.mongodb.plugins.module_utils._watch.settings import CertificateSettings
@@ -32,8 +31,4 @@ def run(settings: CertificateSettings, tell: Tell) -> list[StrongholdError]:
     return watch(settings, tell)
 
 
-def leaves(settings: CertificateSettings) -> Sequence[Path]:
-    return [Path(settings.metrics_file)] if settings.metrics_file else []
-
-
-COMMAND = Command("certificates", run, accept, leaves=leaves)
+COMMAND = Command("certificates", run, accept, leaves=metrics_of)

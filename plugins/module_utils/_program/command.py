@@ -15,14 +15,16 @@ import importlib.util
 import platform
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.fields import unusable
 
 S = TypeVar("S")
 Tell = Callable[[str], object]
+JSON = "--json"
 
 
 def _nothing(_settings: Any) -> Sequence[Path]:
@@ -38,7 +40,10 @@ class Command(Generic[S]):
     rest was done, or raises StrongholdError. A command that ``connects`` has ``login`` in its file, fields of ``Login``.
     ``libraries`` are the distributions that it needs besides Python. ``leaves`` are files that would grow old without it.
     ``state`` are folders below /var/lib that its service has besides those that are declared, its own first.
-    One that is ``endless`` returns from ``run`` only to fail: it is a service that is started, and no timer runs it.
+    ``verbs`` are what people ask of it, ``stronghold NAME VERB [WORD...]``: as ``run``, with the words behind the verb. Those in
+    ``json`` take the word ``--json``, and tell one document then. ``afterwards`` is the verb, if any, that is run when its
+    service has ended, however. One that is ``endless`` returns from ``run`` only to fail: it is a service that is started, and no
+    timer runs it.
     """
 
     name: str
@@ -49,6 +54,9 @@ class Command(Generic[S]):
     leaves: Callable[[S], Sequence[Path]] = _nothing
     state: tuple[str, ...] = ()
     endless: bool = False
+    json: tuple[str, ...] = ()
+    verbs: Mapping[str, Callable[[S, Tell, Sequence[str]], Sequence[StrongholdError]]] = field(default_factory=dict)
+    afterwards: str = ""
 
     @property
     def unit(self) -> str:
@@ -73,7 +81,14 @@ def no_settings(name: str) -> Callable[[Mapping[str, Any]], None]:
     return accept
 
 
-def unusable(name: str, reasons: Sequence[str]) -> StrongholdError:
-    """The error of ``accept``; ``reasons`` are clauses."""
-    attempt = f"accept the settings of the command {name}"
-    return StrongholdError(platform.node(), attempt, "; ".join(reasons), "correct them")
+def metrics_of(settings: Any) -> Sequence[Path]:
+    """``leaves`` of a command whose settings have a ``metrics_file``, a path or None, and that leaves nothing else."""
+    return [Path(settings.metrics_file)] if settings.metrics_file else []
+
+
+def told(found: tuple[Sequence[str], Sequence[str]], tell: Tell, attempt: str, remedy: str) -> list[StrongholdError]:
+    """Tell the lines of a status, and return what is not well, of which ``found`` has clauses, as one failure of ``attempt``."""
+    lines, reasons = found
+    for line in lines:
+        tell(line)
+    return [StrongholdError(platform.node(), attempt, "; ".join(reasons), remedy)] if reasons else []

@@ -22,7 +22,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._program.comman
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.registry import COMMANDS
 
 PROGRAM = "/opt/stronghold/bin/stronghold"
-_LISTS = ("after", "writes", "state", "capabilities", "families", "devices")
+_LISTS = ("after", "writes", "state", "capabilities", "families", "peers", "devices", "memory")
 
 
 def argument_spec() -> dict[str, dict[str, Any]]:
@@ -39,6 +39,8 @@ def argument_spec() -> dict[str, dict[str, Any]]:
                 "kind": {"type": "str", "choices": list(units.KINDS), "default": units.ONESHOT},
                 "timeout": {"type": "int", "default": 40},
                 "user": {"type": "str"},
+                "on_failure": {"type": "str"},
+                "background": {"type": "bool", "default": False},
                 "restart": {"type": "str", "choices": ["no", "on-failure", "always"]},
                 "limits": {"type": "dict", "default": {}},
                 **{name: {"type": "list", "elements": "str", "default": []} for name in _LISTS},
@@ -57,13 +59,17 @@ def argument_spec() -> dict[str, dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Declared:
-    """A command that a host is to have, by the text of its files, or that it is not to have (``present`` is false)."""
+    """A command that a host is to have, by the text of its files, or that it is not to have (``present`` is false).
+
+    ``writes`` are folders without which systemd would not start its service.
+    """
 
     command: Command[Any]
     present: bool
     settings: str = ""
     service: str = ""
     timer: str = ""
+    writes: tuple[str, ...] = ()
 
     @property
     def unit(self) -> str:
@@ -94,13 +100,16 @@ class Declared:
             raise StrongholdError(platform.node(), attempt, "; ".join(reasons), "correct them")
         reached = {name: tuple(service[name] or ()) for name in _LISTS[1:]}
         reach = units.Reach(**{**reached, "state": tuple(dict.fromkeys((*command.state, *reached["state"])))})
-        words = {name: service[name] for name in ("description", "kind", "timeout", "user", "restart")}
+        words = {
+            name: service[name] for name in ("description", "kind", "timeout", "user", "on_failure", "restart", "background")
+        }
         unit = units.Service(
             command.unit,
             command=f"{program} {command.name}",
             after=tuple(service["after"] or ()),
             limits=service["limits"] or {},
             reach=reach,
+            afterwards=f"{program} {command.name} {command.afterwards}" if command.afterwards else "",
             **words,
         )
         return cls(
@@ -109,6 +118,7 @@ class Declared:
             _settings(command, params["settings"], params["login"]),
             unit.text(),
             "" if timer is None else units.Timer(service["description"], **timer).text(),
+            tuple(path for path in reach.writes if path.startswith("/")),
         )
 
     def require_usable(self) -> None:

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.fields import filled, unfit
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.fields import filled, unfit, unusable
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
-from ansible_collections.stronghold.mongodb.plugins.module_utils._program.command import Command, Tell, unusable
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program.command import Command, Tell
 
 STATE = "stronghold/expiry"  # below /var/lib
 

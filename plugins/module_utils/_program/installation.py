@@ -18,7 +18,12 @@ from pathlib import Path
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.file_plan import File, plan_absent, plan_file
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.file_plan import (
+    File,
+    plan_absent,
+    plan_directories,
+    plan_file,
+)
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.identity import ROOT
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.plan import Plan
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.systemd import Systemd
@@ -66,6 +71,7 @@ def _plan_files(wanted: Sequence[Declared], parting: Sequence[Declared], places:
         _plan_program(plan, places)
     for command in wanted:
         command.require_usable()
+        plan_directories(plan, [path for path in map(Path, command.writes) if not path.exists()], ROOT, 0o700)
         plan_file(plan, File(places.settings(command.command.name), command.settings, ROOT, 0o600, secret=True))
     _plan_units(plan, wanted, parting, places)
     for command in parting:

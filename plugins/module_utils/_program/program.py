@@ -17,11 +17,12 @@ import argparse
 import json
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program.command import JSON, Command, Tell
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.registry import COMMANDS
 
 SETTINGS_DIRECTORY = "/etc/stronghold"
@@ -36,13 +37,18 @@ def main(words: Sequence[str] | None = None) -> int:
     """The exit code."""
     parser = argparse.ArgumentParser(prog="stronghold", description="The part of stronghold.mongodb that runs on its own.")
     parser.add_argument("command", choices=sorted(COMMANDS))
+    verbs = ", ".join(f"{name}: {' or '.join(command.verbs)}" for name, command in sorted(COMMANDS.items()) if command.verbs)
+    parser.add_argument(
+        "words", nargs="*", metavar="VERB", help=f"what of it; without one it does what its timer wants ({verbs})"
+    )
+    parser.add_argument("--json", action="store_true", help="tell it as JSON, where a verb can")
     parser.add_argument("--config", metavar="FILE", help=f"settings in place of {SETTINGS_DIRECTORY}/COMMAND.json")
     chosen = parser.parse_args(words)
     command = COMMANDS[chosen.command]
     try:
         command.require_libraries()
         settings = command.accept(_read(Path(chosen.config or f"{SETTINGS_DIRECTORY}/{command.name}.json")))
-        failures = command.run(settings, _tell)
+        failures = _asked(command, chosen.words, [JSON] if chosen.json else [])(settings, _tell)
     except StrongholdError as error:
         failures = [error]
     except Exception as error:
@@ -51,6 +57,21 @@ def main(words: Sequence[str] | None = None) -> int:
     for failure in failures:
         sys.stderr.write(f"{failure}\n")
     return 1 if failures else 0
+
+
+def _asked(command: Command[Any], words: Sequence[str], form: Sequence[str]) -> Callable[[Any, Tell], Sequence[StrongholdError]]:
+    """What a command does for these words behind its name, and tells in that form."""
+    if form and not set(words[:1]) & set(command.json):
+        known = f"it tells JSON of {' and '.join(command.json)} alone" if command.json else "it tells no JSON"
+        raise StrongholdError(platform.node(), f"run '{' '.join((command.name, *words))}'", known, "leave --json out")
+    if not words:
+        return command.run
+    verb, *rest = words
+    act = command.verbs.get(verb)
+    if act is None:
+        known = f"it knows {', '.join(sorted(command.verbs))}" if command.verbs else "it takes no words"
+        raise StrongholdError(platform.node(), f"run '{command.name} {verb}'", known, "see 'stronghold --help'")
+    return lambda settings, tell: act(settings, tell, [*rest, *form])
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -12,9 +12,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._program import allowlist, certificates, expiry, logs, notices
+from ansible_collections.stronghold.mongodb.plugins.module_utils._program import (
+    allowlist,
+    backup,
+    certificates,
+    drill,
+    expiry,
+    logs,
+    notices,
+    offsite,
+    oplog,
+    physical,
+)
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.command import Command
 
 COMMANDS: Mapping[str, Command[Any]] = {
-    command.name: command for command in (allowlist.COMMAND, certificates.COMMAND, expiry.COMMAND, logs.COMMAND, notices.COMMAND)
+    door.COMMAND.name: door.COMMAND
+    for door in (allowlist, backup, certificates, drill, expiry, logs, notices, offsite, oplog, physical)
 }

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files, locks
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository import manifest
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import Manifest
@@ -41,29 +42,40 @@ class Catalogue:
     unreadable: tuple[tuple[str, StrongholdError], ...]
     strays: tuple[Snapshot, ...]
 
+    @property
+    def bases(self) -> tuple[Backup, ...]:
+        """The backups of all, rather than of a part."""
+        return tuple(backup for backup in self.backups if not backup.manifest.partial)
 
-def look(restic: Restic, cache: Path) -> Catalogue:
+    def named(self, name: str) -> Backup | None:
+        return next((backup for backup in self.backups if backup.manifest.id == name), None)
+
+
+def look(restic: Restic, cache: Path, *, caching: bool = True) -> Catalogue:
     """The repository now. What a snapshot says never changes, so that ``cache``, a folder of root's, keeps it.
+
+    Unless ``caching``, what is in ``cache`` is read and nothing is written there.
 
     Raises RepositoryError where the repository cannot be listed.
     """
     snapshots = restic.snapshots()
-    ids = {one.id for one in snapshots}
+    ids = {name for one in snapshots for name in _names(one)}
     backups, unreadable = [], []
     for one in snapshots:
         if manifest.TAG in one.tags:
             try:
-                backups.append(Backup(_manifest(restic, one.id, cache, ids), one.id))
+                backups.append(Backup(_manifest(restic, one.id, cache, ids, caching), one.id))
             except StrongholdError as error:
                 unreadable.append((one.id, error))
     named = {stream.snapshot for backup in backups for stream in backup.manifest.streams}
     theirs = {backup.snapshot for backup in backups} | {snapshot for snapshot, _error in unreadable}
-    strays = tuple(one for one in snapshots if one.id not in theirs and not _is_named(one.id, named))
-    _forget(cache, ids)
+    strays = tuple(one for one in snapshots if one.id not in theirs and not any(_is_named(name, named) for name in _names(one)))
+    if caching:
+        _forget(cache, ids)
     return Catalogue(tuple(backups), tuple(unreadable), strays)
 
 
-def _manifest(restic: Restic, snapshot: str, cache: Path, snapshots: set[str]) -> Manifest:
+def _manifest(restic: Restic, snapshot: str, cache: Path, snapshots: set[str], caching: bool) -> Manifest:
     """Raises StrongholdError also where a stream that it names is gone."""
     kept = cache / f"{snapshot}.json"
     text = kept.read_text(encoding="utf-8") if _ID.fullmatch(snapshot) and kept.exists() else ""
@@ -75,10 +87,17 @@ def _manifest(restic: Restic, snapshot: str, cache: Path, snapshots: set[str]) -
         if not any(_is_named(one, {stream.snapshot}) for one in snapshots):
             attempt, remedy = f"find all of the backup {found.id}", "restore from another one"
             raise StrongholdError(restic.host, attempt, f"the repository has no {stream.name} of it any more", remedy)
-    if not kept.exists():
-        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-        files.write(kept, text.encode(), 0o600)
+    if caching and not kept.exists():
+        with suppress(OSError):  # then it is read again the next time
+            cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with locks.held(locks.FILES, restic.host, f"write {kept}"):
+                files.write(kept, text.encode(), 0o600)
     return found
+
+
+def _names(snapshot: Snapshot) -> list[str]:
+    """A manifest names streams by the ids that they had where it was written."""
+    return [snapshot.id, snapshot.original] if snapshot.original else [snapshot.id]
 
 
 def _is_named(snapshot: str, named: Iterable[str]) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, NamedTuple
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
@@ -20,6 +20,11 @@ FORMAT = 1
 NAME = "manifest.json"
 _PLAIN: Mapping[str, type] = {"str": str, "int": int, "bool": bool}
 TAG = "manifest"
+LOGICAL = "logical"
+"""The method whose streams are archives and files; those of the others are folders."""
+PHYSICAL = "physical"
+"""The method of a backup whose only stream, ``FILES``, is all files of a server."""
+FILES = "files"
 ARCHIVE = ".archive"
 """What names of streams end in that are archives; the others hold entries of the oplog."""
 
@@ -33,7 +38,10 @@ class ClusterTime(NamedTuple):
 
 @dataclass(frozen=True)
 class Stream:
-    """A file in the repository: ``snapshot`` is restic's id, ``size`` is in bytes, ``sha256`` of all of it, in hex."""
+    """A file in the repository: ``snapshot`` is restic's id, ``size`` is in bytes, ``sha256`` of all of it, in hex.
+
+    Of a physical backup it is all files together, and ``sha256`` is what restic says of all that the snapshot has.
+    """
 
     name: str
     snapshot: str
@@ -63,6 +71,7 @@ class Manifest:
     """``begun`` and ``ended`` are ISO 8601; ``partial`` tells that something was selected.
 
     All is as of ``cluster_time`` where that is ``consistent_at`` as well; otherwise as of the latter, with the oplog between.
+    ``storage`` is what the section of that name in mongod.conf has to say so that a server opens the files of a physical backup.
     """
 
     id: str
@@ -79,6 +88,7 @@ class Manifest:
     partial: bool
     streams: tuple[Stream, ...]
     items: tuple[Item, ...]
+    storage: Mapping[str, Any] = field(default_factory=dict)
 
     def text(self) -> str:
         return json.dumps({"format": FORMAT, **asdict(self)}, indent=1, ensure_ascii=False) + "\n"
@@ -103,6 +113,8 @@ def read(host: str, text: str) -> Manifest:
             if isinstance(listed, list)
             else [f"its {name} are no list"]
         )
+    if not _is_section(found.get("storage", {})):
+        reasons.append("its storage is no section of mongod.conf")
     if reasons:
         raise _unreadable(host, reasons)
     try:
@@ -114,13 +126,17 @@ def read(host: str, text: str) -> Manifest:
 def _unfit(kind: type[Any], found: Any, title: str) -> list[str]:
     """Reasons also where a plain value is of another type: who wrote it may be anybody who reaches the repository."""
     reasons = unfit(kind, found, title)
-    plain = {field.name: _PLAIN[str(field.type)] for field in fields(kind) if str(field.type) in _PLAIN}
+    plain = {one.name: _PLAIN[str(one.type)] for one in fields(kind) if str(one.type) in _PLAIN}
     return reasons or [f"{title} has another {name}" for name, wanted in plain.items() if not _is(found[name], wanted)]
 
 
 def _is(value: Any, kind: type) -> bool:
     """Truth values are numbers of Python, and none here."""
     return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
+def _is_section(found: Any) -> bool:
+    return isinstance(found, dict) and all(isinstance(value, (str, int)) or _is_section(value) for value in found.values())
 
 
 def _filled(found: Mapping[str, Any]) -> Manifest:

@@ -54,7 +54,7 @@ _CODES = {10: Kind.ABSENT, 11: Kind.LOCKED, 12: Kind.PASSWORD}
 # The first that fits. What names its cause comes before what names a consequence.
 _WORDS = {
     Kind.PASSWORD: r"wrong password or no key found",
-    Kind.LOCKED: r"unable to create lock in backend|already locked",
+    Kind.LOCKED: r"already locked",
     Kind.FULL: r"no space left on device|disk quota exceeded|\b507\b",
     Kind.ADDS_ONLY: r"\b403\b",
     Kind.STRANGER: r"x509:|tls:|certificate",

@@ -1,7 +1,9 @@
 # Copyright (c) 2026, the stronghold.mongodb maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Proof that a logical backup is what its manifest says: each stream byte for byte, each collection with all of its documents.
+"""Proof that a backup is what its manifest says.
+
+Of a logical one each stream byte for byte, each collection with all of its documents; of a physical one each folder of files.
 
 PRIVATE to the collection.
 """
@@ -19,7 +21,13 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.arc
     Namespace,
     Reader,
 )
-from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import ARCHIVE, Item, Manifest, Stream
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import (
+    ARCHIVE,
+    LOGICAL,
+    Item,
+    Manifest,
+    Stream,
+)
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.restic import Restic
 
 _MANY = 1 << 20
@@ -50,14 +58,31 @@ class Hashed:
 def verify(restic: Restic, manifest: Manifest) -> None:
     """Read all of it. Raises StrongholdError that names the stream or the collection that is not what it was."""
     for stream in manifest.streams:
+        if manifest.method != LOGICAL:
+            _verify_folder(restic, manifest, stream)
+            continue
         items = {Namespace(item.database, item.collection): item for item in manifest.items if item.stream == stream.name}
         _verify(restic, manifest, stream, items)
 
 
+def _verify_folder(restic: Restic, manifest: Manifest, stream: Stream) -> None:
+    """restic compares all that it reads with hashes, of which that of the folder is the last."""
+    trees = {one.tree for one in restic.snapshots() if (one.original or one.id).startswith(stream.snapshot)}
+    if trees != {stream.sha256}:
+        raise _altered(restic, manifest, stream, "the files are not those that were saved")
+    with restic.dump(stream.snapshot, "") as chunks:
+        for _chunk in chunks:
+            pass
+
+
+def _altered(restic: Restic, manifest: Manifest, stream: Stream, reason: str) -> StrongholdError:
+    remedy = "restore from another backup, and find out what altered this one"
+    return StrongholdError(restic.host, f"verify the backup {manifest.id}", f"in {stream.name} {reason}", remedy)
+
+
 def _verify(restic: Restic, manifest: Manifest, stream: Stream, items: dict[Namespace, Item]) -> None:
     def failed(reason: str) -> StrongholdError:
-        remedy = "restore from another backup, and find out what altered this one"
-        return StrongholdError(restic.host, f"verify the backup {manifest.id}", f"in {stream.name} {reason}", remedy)
+        return _altered(restic, manifest, stream, reason)
 
     counts: dict[Namespace, list[int]] = {}
     heads: tuple[Collection, ...] = ()

@@ -18,7 +18,7 @@ from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import metrics
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.fields import filled, unfit
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.fields import filled, unfit, unusable
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.identity import Owner, acting_as
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.room import Room, rooms
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.systemd import Systemd
@@ -54,7 +54,7 @@ def accepted(found: Mapping[str, Any]) -> LogSettings:
         logs = tuple(filled(Log, entry) for entry in entries)
         reasons = [reason for log in logs for reason in log.problems()]
     if reasons:
-        raise StrongholdError(platform.node(), "accept the settings of the command logs", "; ".join(reasons), "correct them")
+        raise unusable("logs", reasons)
     return filled(LogSettings, {**found, "logs": logs})
 
 

@@ -9,13 +9,11 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.fields import filled, unfit
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.fields import filled, unfit, unusable
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.address import located
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.declaration import THIRD
 from ansible_collections.stronghold.mongodb.plugins.module_utils._pki.profile import KINDS
@@ -80,8 +78,7 @@ def accepted(found: Mapping[str, Any]) -> CertificateSettings:
         settings = filled(CertificateSettings, {**found, "certificates": certificates, "servers": servers})
         reasons = [*_contradictions(settings)]
     if reasons:
-        attempt = "accept the settings of the command certificates"
-        raise StrongholdError(platform.node(), attempt, "; ".join(reasons), "correct them")
+        raise unusable("certificates", reasons)
     return settings
 
 

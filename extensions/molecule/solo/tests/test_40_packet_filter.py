@@ -201,6 +201,7 @@ class TestBoot:
         )
         fleets.start(fleet, WALL)
         assert until(lambda: reaches(fleet, MONITOR, hosts), 60)
+        assert until(lambda: hosts[WALL].service("mongod").is_running, 60)  # the port may answer, by a refusal, before that
         loaded = int(hosts[WALL].check_output("systemctl show stronghold-firewall -P ExecMainExitTimestampMonotonic"))
         began = int(hosts[WALL].check_output("systemctl show mongod -P ExecMainStartTimestampMonotonic"))
         assert 0 < loaded < began
