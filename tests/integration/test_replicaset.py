@@ -32,6 +32,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._replicaset.ste
 PORT = ports.first(__file__)
 NOBODY, NOR_HERE = (f"127.0.0.1:{PORT + index}" for index in (58, 59))
 QUICK = {"electionTimeoutMillis": 2000}
+PATIENT = {"electionTimeoutMillis": 20000}  # who leads stays the same on a busy machine
 QUICK_BEAT = 500  # ms
 
 
@@ -209,6 +210,7 @@ def test_priority_and_the_primary(three: list[Mongod]) -> None:
 
 
 def test_growing_and_shrinking_under_writes_loses_nothing(five: list[Mongod], three: list[Mongod]) -> None:
+    manage(three[0], settings=PATIENT)
     writer = Writer(five)
     writer.start()
     try:

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 
 LOG = "oplog.bson"
 _SETTLE = 5  # seconds
+_SILENCE = 600  # seconds; no other member takes over from one whose disk is slow, and all that was read would be read again
 TOOL = "stronghold.mongodb"
 
 
@@ -165,7 +166,7 @@ class Capture:
     def _save_log(self, name: str, first: Timestamp) -> Stream:
         """The oplog from ``first`` until ``_last`` is known and read, as ``mongorestore --oplogFile`` reads it."""
         try:
-            with following(self.login, None, (first.time, first.inc)) as tail, self._file(name, LOG) as into:
+            with following(self.login, None, (first.time, first.inc), silence=_SILENCE) as tail, self._file(name, LOG) as into:
                 saving = _Saving(LOG, into, self._stop, Pace(0))
                 reached: tuple[int, int] = (0, 0)
                 while self._last is None or reached < (self._last.time, self._last.inc):

@@ -31,9 +31,12 @@ class Protected(Protocol):
     """What all settings of repositories have."""
 
     @property
-    def password(self) -> str: ...
+    def password(self) -> str:
+        """What restic encrypts with."""
+
     @property
-    def environment(self) -> Mapping[str, str]: ...
+    def environment(self) -> Mapping[str, str]:
+        """What the store wants."""
 
 
 @dataclass(frozen=True)

@@ -74,11 +74,12 @@ class Tail:
         session: ClientSession,
         login: Login,
         wait: float,
+        silence: float,
     ) -> None:
         self.source = login.address
         self.rollback_id = 0
         self._where = login.where
-        self._client, self._session, self._wait = client, session, wait
+        self._client, self._session, self._wait, self._silence = client, session, wait, silence
         self._cursor = 0
         self._read: Position | None = None
         self._uncommitted: list[Entry] = []
@@ -103,8 +104,8 @@ class Tail:
             self._heard = time.monotonic()
             if passed[-1].position.at == committed.at and passed[-1].position != committed:
                 raise Behind.of(self._where, f"it had another entry at {spelled(committed.at)} than the majority has")
-        elif time.monotonic() - self._heard > SILENCE:
-            raise Behind.of(self._where, f"no entry has reached a majority that it knows of for {SILENCE} s")
+        elif time.monotonic() - self._heard > self._silence:
+            raise Behind.of(self._where, f"no entry has reached a majority that it knows of for {self._silence:g} s")
         return passed
 
     def begin(self, since: Timestamp | None) -> None:
@@ -190,14 +191,17 @@ def rollback_id(client: MongoClient[dict[str, Any]], session: ClientSession | No
 
 
 @contextmanager
-def following(login: Login, known: Link | None, since: Timestamp | None = None, wait: float = 0.5) -> Iterator[Tail]:
+def following(
+    login: Login, known: Link | None, since: Timestamp | None = None, wait: float = 0.5, silence: float | None = None
+) -> Iterator[Tail]:
     """A tail of the member that ``login`` names: of what follows ``known``, or else from ``since`` on, or else from now on.
 
+    ``silence`` is how long it may be without an entry, in seconds; SILENCE unless told.
     Raises Diverged and RolledOver where no such tail can be had from the member, Behind where it cannot be had now, and
     ServerError, the latter two from inside the block, too.
     """
     with connect(replace(login, replica_set=None), ATTEMPT) as client, client.start_session(causal_consistency=False) as session:
-        tail = Tail(client, session, login, wait)
+        tail = Tail(client, session, login, wait, SILENCE if silence is None else silence)
         try:
             if known:
                 tail.resume(known)
