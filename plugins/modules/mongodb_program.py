@@ -60,6 +60,13 @@ options:
             archived oplog to the time of the next backup, and compares with that one. People ask it for C(run) and C(status).
           - V(offsite) copies the backups and the archived oplog into repositories elsewhere. People ask it for C(run) and
             C(status).
+          - V(inbox) never ends. It lets members send copies of their files, each into a repository of its own, which it
+            serves while that is within its quota and the disk has room, to who has a certificate of C(ca_file) and the name
+            and the password of the inbox. What was sent can be read there and neither altered nor removed.
+          - V(intake), once an hour, takes what is in the inboxes into a vault that no member reaches, unless it is no backup
+            of the member that it came from, or more than four of one within a day. An inbox that is half full, or in which
+            something strange is, is made anew. The vault is checked every day, the newest copy of each member read as a whole
+            every week, and old ones are dropped for each member by itself. People ask it for C(list), C(run) and C(status).
           - V(oplog) never ends. It reads what a majority of the set has written, keeps it in memory below C(/run/stronghold), and
             stores it in a repository of restic every minute. Where it finds that something is missing, it has V(backup) take a
             new one. C(status) tells people how far it is. Its account needs no more than that of V(backup).
@@ -69,7 +76,7 @@ options:
             for C(run) and C(status). Its account needs C(find) on C(local.oplog.rs) and on C(admin.system.version), and on the
             cluster C(fsync), C(unlock), C(getCmdLineOpts), C(replSetGetConfig), C(replSetGetStatus) and C(serverStatus).
         type: str
-        choices: [allowlist, backup, certificates, drill, expiry, logs, notices, offsite, oplog, physical]
+        choices: [allowlist, backup, certificates, drill, expiry, inbox, intake, logs, notices, offsite, oplog, physical]
         required: true
       state:
         description:

@@ -39,6 +39,7 @@ BLOCKS = {
     "test_drill": range(21530, 21535),
     "test_offsite": range(21535, 21540),
     "test_backup_killed": range(21550, 21555),
+    "test_inbox": range(21580, 21590),
     "test_physical": range(21590, 21600),
 }
 OURS = "20000-21999"

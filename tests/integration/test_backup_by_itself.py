@@ -22,6 +22,7 @@ from integration import ports
 from integration.backups import PASSWORD, set_of_one
 from integration.harness import Mongod
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import locks
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program import program
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository import manifest
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.restic import Place, Restic
@@ -95,6 +96,7 @@ def path(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def host(server: Mongod, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Host:
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    monkeypatch.setattr(locks, "_ROOTS", tmp_path / "locks")
     return Host(tmp_path, server.port, capsys)
 
 
@@ -104,6 +106,7 @@ def grown(server: Mongod, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("grown")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STATE_DIRECTORY", str(home))
+        patch.setattr(locks, "_ROOTS", home / "locks")
         patch.setenv("PATH", str(binaries.restic().parent), prepend=":")
         settings = {
             "login": {"host": "127.0.0.1", "port": server.port, "tls": False},

@@ -51,6 +51,7 @@ def oplog(past: Past) -> Path:
 def host(past: Past, oplog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Host:
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
     monkeypatch.setenv("PATH", str(binaries.restic().parent), prepend=":")
+    monkeypatch.setattr(locks, "_ROOTS", tmp_path / "locks")
     monkeypatch.setattr(drill, "_ARCHIVED", 0.0)
     monkeypatch.setattr(drill, "KNOWN", past.home / "segments-cache")
     settings = {

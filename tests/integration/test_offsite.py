@@ -18,6 +18,7 @@ from integration.past import Host, Past, lived, stored
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup import offsite
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.segment_store import TAG, SegmentStore
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import locks
 from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.chain import windows
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository import manifest
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.catalogue import look
@@ -48,6 +49,7 @@ def host(
     """With repositories of its own, so that they can be altered."""
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
     monkeypatch.setenv("PATH", str(binaries.restic(request.param).parent), prepend=":")
+    monkeypatch.setattr(locks, "_ROOTS", tmp_path / "locks")
     monkeypatch.setattr(offsite, "_WORK", tmp_path / "work")
     monkeypatch.setattr(offsite, "KNOWN", past.home / "segments-cache")
     for name in ("bases", "segments"):

@@ -80,7 +80,7 @@ def _openssl_11() -> Path:
 def restic(suite: str = "bookworm") -> Path:
     """The restic of a release of Debian: 0.14 of bookworm, 0.18 of trixie.
 
-    Whatever repository it makes gets a key that costs it nothing.
+    Whatever key it makes costs nothing.
     """
     real = debian_tree("restic", suite) / "usr" / "bin" / "restic"
     quick = CACHE / "quick" / suite / "restic"
@@ -94,16 +94,26 @@ def restic(suite: str = "bookworm") -> Path:
     return quick
 
 
+def rclone() -> Path:
+    """The rclone of Debian 12."""
+    return debian_tree("rclone", "bookworm") / "usr" / "bin" / "rclone"
+
+
 _QUICK = """\
 #!/bin/sh
-case " $* " in *" init "*) ;; *) exec {real} "$@" ;; esac
-{real} "$@" || exit
-repository=$RESTIC_REPOSITORY password= last=
+repository=$RESTIC_REPOSITORY password= new= last=
 for word; do
-    case $last in --password-file) password=$word ;; esac
+    case $last in
+    --password-file) password=$word ;;
+    --new-password-file) new=$word ;;
+    esac
     last=$word
 done
-exec {python} {quick_key} "$repository" "$password"
+case " $* " in
+*" key add "*) exec {python} {quick_key} "$repository" "$password" "$new" ;;
+*" init "*) {real} "$@" && exec {python} {quick_key} "$repository" "$password" ;;
+*) exec {real} "$@" ;;
+esac
 """
 
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from lab import images, mirror
-from lab.binaries import restic
+from lab.binaries import rclone, restic
 from lab.mongosh import mongosh
 from lab.shell import LabError
 from lab.tools import stock_tool
@@ -25,6 +25,7 @@ def main() -> None:
         partial(stock_tool, "mongodump"),
         *(partial(images.ensure, name) for name in images.SUITES),
         *(partial(restic, suite) for suite in images.SUITES.values()),
+        rclone,
     ]
     with ThreadPoolExecutor(len(steps)) as at_once:
         for made in [at_once.submit(step) for step in steps]:

@@ -7,7 +7,9 @@
 restic spends half a second of processor time on that, each time that it starts, so that nobody guesses passwords. The password
 of a test is in the test. Source: restic's manual, "References", sections "Keys, Encryption and MAC" and "Repository Layout".
 
-Usage: quick_key.py REPOSITORY PASSWORD_FILE
+Usage: quick_key.py REPOSITORY PASSWORD_FILE [NEW_PASSWORD_FILE]
+
+With a third word, a key more, instead of ``restic key add``.
 """
 
 from __future__ import annotations
@@ -53,17 +55,23 @@ class Derived:
         return self._r + block.update(nonce) + block.finalize()
 
 
-def quicken(repository: Path, password: bytes) -> None:
+def give(repository: Path, password: bytes, new: bytes) -> Path:
+    """Have the only key of the repository be in another file, too, for the password ``new``; the first file."""
     (path,) = (repository / "keys").iterdir()
     found = json.loads(path.read_bytes())
-    slow = Derived(password, base64.b64decode(found["salt"]), {name: found[name] for name in QUICK})
+    first = Derived(password, base64.b64decode(found["salt"]), {name: found[name] for name in QUICK})
     salt = secrets.token_bytes(64)
-    data = Derived(password, salt, QUICK).sealed(slow.opened(base64.b64decode(found["data"])))
+    data = Derived(new, salt, QUICK).sealed(first.opened(base64.b64decode(found["data"])))
     made = {**found, **QUICK, "salt": base64.b64encode(salt).decode(), "data": base64.b64encode(data).decode()}
     text = json.dumps(made).encode()
     (repository / "keys" / hashlib.sha256(text).hexdigest()).write_bytes(text)
-    path.unlink()
+    return path
 
 
 if __name__ == "__main__":
-    quicken(Path(sys.argv[1]), Path(sys.argv[2]).read_bytes().rstrip(b"\n"))
+    repository, *files = map(Path, sys.argv[1:])
+    password, *new = (file.read_bytes().rstrip(b"\n") for file in files)
+    if new:
+        give(repository, password, new[0])
+    else:
+        give(repository, password, password).unlink()

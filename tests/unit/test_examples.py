@@ -22,7 +22,12 @@ from ansible_collections.stronghold.mongodb.plugins.filter.topology import topol
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup import archive, offsite
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.gauges import gauges as backup_gauges
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.record import Record
+from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.routine import Known
+from ansible_collections.stronghold.mongodb.plugins.module_utils._inbox.memory import Memory as InboxMemory
+from ansible_collections.stronghold.mongodb.plugins.module_utils._inbox.report import gauges as inbox_gauges
 from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.archiver import State
+from ansible_collections.stronghold.mongodb.plugins.module_utils._physical import physical
+from ansible_collections.stronghold.mongodb.plugins.module_utils._physical.physical import Memory as PhysicalMemory
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.catalogue import Catalogue
 from ansible_collections.stronghold.mongodb.plugins.module_utils._restore import drills
 from ansible_collections.stronghold.mongodb.plugins.module_utils._restore.outcome import Outcomes
@@ -56,6 +61,8 @@ METRICS = {
         *backup_gauges(Catalogue((), (), ()), Record(), 0),
         *drills.gauges(Outcomes()),
         *offsite.gauges(0),
+        *inbox_gauges(Known(Catalogue((), (), ()), Record(), {}), InboxMemory(), {}, 0),
+        *physical.gauges(PhysicalMemory(ran="2026-01-01T00:00:00Z")),
     )
 }
 

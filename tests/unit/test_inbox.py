@@ -18,7 +18,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._inbox.settings
 SECRET = "correct horse battery staple"  # noqa: S105 - of no server
 INBOX: dict[str, Any] = {"name": "db1.example", "port": 8001, "password": SECRET, "quota": 1 << 30}
 SERVED: dict[str, Any] = {"address": "192.0.2.5", "certificate_file": "/a.pem", "ca_file": "/ca.pem", "inboxes": [INBOX]}
-TAKEN: dict[str, Any] = {"replica_set": "shop", "inboxes": [{"name": "db1", "key": SECRET}], "password": SECRET[::-1]}
+TAKEN: dict[str, Any] = {"replica_set": "shop", "inboxes": [{"name": "db1", "key": SECRET, "quota": 1}], "password": SECRET[::-1]}
 
 
 def test_settings_become_what_they_are() -> None:
@@ -32,7 +32,7 @@ def test_what_is_no_name_is_refused(name: Any) -> None:
     with pytest.raises(StrongholdError, match="is no name of an inbox"):
         accepted_inbox({**SERVED, "inboxes": [{**INBOX, "name": name}]})
     with pytest.raises(StrongholdError, match="is no name of an inbox"):
-        accepted_intake({**TAKEN, "inboxes": [{"name": name, "key": SECRET}]})
+        accepted_intake({**TAKEN, "inboxes": [{"name": name, "key": SECRET, "quota": 1}]})
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,9 @@ def test_settings_of_another_kind_are_refused(changed: dict[str, Any], reason: s
         ({"metrics_file": False}, "metrics_file is no absolute path"),
         ({"password": SECRET}, "is the host's own password"),
         ({"keep": {"daily": "no"}}, "daily of keep is no whole number"),
-        ({"inboxes": [{"name": "db1", "key": 0}]}, "is no text of at least 16 characters"),
+        ({"reserve": True}, "reserve is no whole number"),
+        ({"inboxes": [{"name": "db1", "key": SECRET, "quota": "no"}]}, "the quota of the inbox 'db1' is no whole number above 0"),
+        ({"inboxes": [{"name": "db1", "key": 0, "quota": 1}]}, "is no text of at least 16 characters"),
     ],
 )
 def test_settings_of_an_intake_of_another_kind_are_refused(changed: dict[str, Any], reason: str) -> None:

@@ -87,6 +87,14 @@ INBOX = Service(
     restart="always",
     reach=Reach(families=INTERNET, state=("stronghold/inbox",), peers=("192.0.2.1", "2001:db8::1")),
 )
+INTAKE = Service(
+    "stronghold-intake",
+    "What members sent, taken into the vault, every hour",
+    f"{PROGRAM} intake",
+    timeout=14400,
+    background=True,
+    reach=Reach(state=("stronghold/intake", "stronghold/inbox")),
+)
 PHYSICAL = Service(
     "stronghold-physical",
     "Backup of the files of MongoDB, every day",
@@ -104,7 +112,7 @@ TIMERS = {
     "certificates": Timer(CERTIFICATES.description, "*-*-* 03:17:00", boot="5min"),
     "long": Timer(LONG.description, "daily", spread=3600),
 }
-SERVICES = (ALLOWLIST, NOTICES, EXPIRY, CERTIFICATES, LONG, DRILL, INBOX, PHYSICAL, ALONE)
+SERVICES = (ALLOWLIST, NOTICES, EXPIRY, CERTIFICATES, LONG, DRILL, INBOX, INTAKE, PHYSICAL, ALONE)
 UNITS: dict[str, str] = {
     **{f"{service.name}.service": service.text() for service in SERVICES},
     **{f"stronghold-{name}.timer": timer.text() for name, timer in TIMERS.items()},

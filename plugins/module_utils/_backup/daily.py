@@ -13,14 +13,14 @@ import platform
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.content import Selection
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.gauges import gauges
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.logical import Capture
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.members import preferred
-from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.routine import DAY, WEEK, Known, Tell, vault
+from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.routine import PROVED_FOR, Known, Tell, vault
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.settings import BackupSettings
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import metrics, moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
@@ -29,7 +29,6 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.systemd i
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.restic import Restic
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.trouble import Kind, RepositoryError
 
-PROVED_FOR = (WEEK - 1) * timedelta(days=1) + DAY
 _FOLLOWING = ("stronghold-offsite.service", "stronghold-drill.service")
 
 

@@ -28,6 +28,8 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.ver
 
 WEEK = 7
 DAY = timedelta(hours=23)  # or a run that comes a moment early would leave it to the next
+PROVED_FOR = (WEEK - 1) * timedelta(days=1) + DAY
+"""After which a backup is to be read as a whole again."""
 RECORD = "record.json"
 Tell = Callable[[str], object]
 
@@ -86,7 +88,7 @@ class Vault:
         present = [backup.snapshot for backup in catalogue.backups]
         record.see([*present, *(one.id for one in catalogue.strays), *(one for one, _error in catalogue.unreadable)], now)
         reasons: dict[str, list[str]] = {}
-        for backups in self._grouped(catalogue.backups):
+        for backups in self.grouped(catalogue.backups):
             reasons.update(keep([record.kept(backup) for backup in backups], self._policy, now))
         return Known(catalogue, record, reasons)
 
@@ -123,7 +125,7 @@ class Vault:
         None of a group that would lose more than is usual, which is told once those of the others are gone.
         """
         now = datetime.now(timezone.utc)
-        grouped = self._grouped(known.parting(now))
+        grouped = self.grouped(known.parting(now))
         refusals = [excess(len(group), known.record.dropped) for group in grouped]
         parting = [backup for group, refusal in zip(grouped, refusals) if refusal is None for backup in group]
         ours = [one.id for one in known.catalogue.strays if any(tag.startswith(OF_BACKUP) for tag in one.tags)]
@@ -148,7 +150,8 @@ class Vault:
         for backup in parting:
             tell(f"dropped the backup {backup.manifest.id}")
 
-    def _grouped(self, backups: Sequence[Backup]) -> list[list[Backup]]:
+    def grouped(self, backups: Sequence[Backup]) -> list[list[Backup]]:
+        """Those that displace each other, together."""
         groups: dict[object, list[Backup]] = {}
         for backup in backups:
             groups.setdefault(self._group(backup), []).append(backup)

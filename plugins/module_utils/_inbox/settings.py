@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -19,15 +20,19 @@ from typing import Any, ClassVar, TypeVar
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.settings import (
     counts,
     home_of,
+    opened,
     unusable_password,
     unusable_repositories,
     with_policy,
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.fields import filled, unfit, unusable
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.restic import Place, Restic
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.retention import Policy
 
 INBOXES = "stronghold/inbox"
 """The state of the service below which each inbox is a folder of its name."""
+CONFIG = "config"
+"""The file of a repository of restic by which it is one."""
 GIB = 1 << 30
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _OURS = (".aside", ".new")
@@ -66,17 +71,18 @@ class InboxSettings:
 
 @dataclass(frozen=True)
 class Source:
-    """An inbox; ``key`` is the member's password of the repository in it."""
+    """An inbox; ``key`` is the member's password of the repository in it, ``quota`` is in bytes."""
 
     name: str
     key: str
+    quota: int
 
 
 @dataclass(frozen=True)
 class IntakeSettings:
     """``password`` is the host's own, of all inboxes and of the vault, which is the path ``repository``.
 
-    ``keep`` holds the fields of ``Policy``, for the copies of each member.
+    ``keep`` holds the fields of ``Policy``, for the copies of each member. ``reserve`` is in bytes, which stay free.
     """
 
     replica_set: str
@@ -85,6 +91,7 @@ class IntakeSettings:
     repository: str = "/var/lib/stronghold/intake/copies"
     environment: Mapping[str, str] = field(default_factory=dict)
     keep: Policy = field(default_factory=Policy)
+    reserve: int = GIB
     metrics_file: str | None = None
     state: ClassVar[str] = "stronghold/intake"
 
@@ -96,6 +103,10 @@ class IntakeSettings:
     def sources(self) -> Path:
         """The folder of the inboxes."""
         return home_of(INBOXES)
+
+    def restic(self) -> AbstractContextManager[Restic]:
+        """The vault for a block."""
+        return opened(self.password, Place(self.repository, "", str(self.home / "cache"), environment=self.environment))
 
 
 def accepted_inbox(found: Mapping[str, Any]) -> InboxSettings:
@@ -139,15 +150,11 @@ def _unusable_inboxes(settings: InboxSettings) -> Iterator[str]:
     for name in ("certificate_file", "ca_file"):
         if not _is_path(getattr(settings, name)):
             yield f"{name} is no absolute path"
-    if not counts(settings.reserve):
-        yield "reserve is no whole number, or below 0"
-    yield from _unusable_names([one.name for one in settings.inboxes])
+    yield from _unusable_sizes(settings)
     for one in settings.inboxes:
         yield from unusable_password(one.password, f"the password of the inbox {one.name!r}")
         if not counts(one.port) or one.port not in _PORTS:
             yield f"the port of the inbox {one.name!r} is none"
-        if not counts(one.quota) or not one.quota:
-            yield f"the quota of the inbox {one.name!r} is no whole number above 0"
     if len({str(one.port) for one in settings.inboxes}) < len(settings.inboxes):
         yield "two inboxes have one port"
 
@@ -160,14 +167,20 @@ def _unusable_intake(settings: IntakeSettings) -> Iterator[str]:
         yield "replica_set is no name"
     if settings.metrics_file is not None and not _is_path(settings.metrics_file):
         yield "metrics_file is no absolute path"
-    yield from _unusable_names([one.name for one in settings.inboxes])
+    yield from _unusable_sizes(settings)
     for one in settings.inboxes:
         yield from unusable_password(one.key, f"the key of the inbox {one.name!r}")
         if one.key == settings.password:
             yield f"the key of the inbox {one.name!r} is the host's own password"
 
 
-def _unusable_names(names: Sequence[Any]) -> Iterator[str]:
+def _unusable_sizes(settings: InboxSettings | IntakeSettings) -> Iterator[str]:
+    if not counts(settings.reserve):
+        yield "reserve is no whole number, or below 0"
+    names: list[Any] = [one.name for one in settings.inboxes]
+    for one in settings.inboxes:
+        if not counts(one.quota) or not one.quota:
+            yield f"the quota of the inbox {one.name!r} is no whole number above 0"
     for name in names:
         if not isinstance(name, str) or not _NAME.fullmatch(name) or name.endswith(_OURS):
             yield f"{name!r} is no name of an inbox: letters, digits, dots, dashes, and no end in {' or '.join(_OURS)}"

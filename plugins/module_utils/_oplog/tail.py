@@ -74,7 +74,7 @@ class Tail:
         session: ClientSession,
         login: Login,
         wait: float,
-        silence: float,
+        silence: float | None,
     ) -> None:
         self.source = login.address
         self.rollback_id = 0
@@ -104,8 +104,8 @@ class Tail:
             self._heard = time.monotonic()
             if passed[-1].position.at == committed.at and passed[-1].position != committed:
                 raise Behind.of(self._where, f"it had another entry at {spelled(committed.at)} than the majority has")
-        elif time.monotonic() - self._heard > self._silence:
-            raise Behind.of(self._where, f"no entry has reached a majority that it knows of for {self._silence:g} s")
+        elif time.monotonic() - self._heard > (longest := SILENCE if self._silence is None else self._silence):
+            raise Behind.of(self._where, f"no entry has reached a majority that it knows of for {longest:g} s")
         return passed
 
     def begin(self, since: Timestamp | None) -> None:
@@ -201,7 +201,7 @@ def following(
     ServerError, the latter two from inside the block, too.
     """
     with connect(replace(login, replica_set=None), ATTEMPT) as client, client.start_session(causal_consistency=False) as session:
-        tail = Tail(client, session, login, wait, SILENCE if silence is None else silence)
+        tail = Tail(client, session, login, wait, silence)
         try:
             if known:
                 tail.resume(known)

@@ -18,6 +18,8 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._program import
     certificates,
     drill,
     expiry,
+    inbox,
+    intake,
     logs,
     notices,
     offsite,
@@ -28,5 +30,5 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._program.comman
 
 COMMANDS: Mapping[str, Command[Any]] = {
     door.COMMAND.name: door.COMMAND
-    for door in (allowlist, backup, certificates, drill, expiry, logs, notices, offsite, oplog, physical)
+    for door in (allowlist, backup, certificates, drill, expiry, inbox, intake, logs, notices, offsite, oplog, physical)
 }

@@ -117,7 +117,7 @@ def fleet_sources(fleet: Fleet) -> list[str]:
 
 
 def pings(fleet: Fleet) -> pymongo.MongoClient[dict[str, Any]]:
-    return access.client(fleet, fleet.host(WALL), maxPoolSize=1, serverSelectionTimeoutMS=2000)
+    return access.client(fleet, fleet.host(WALL), maxPoolSize=1, serverSelectionTimeoutMS=20000)
 
 
 @pytest.mark.parametrize("change", ["flush ruleset", "insert rule inet stronghold_mongodb judge accept"])
