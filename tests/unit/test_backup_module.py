@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.declared import indispensable
@@ -120,3 +122,9 @@ def test_streams_that_another_backup_names_stay() -> None:
     one, other = found.catalogue.backups
     assert found.streams([one]) == []
     assert found.streams([one, other]) == ["5" * 64]
+
+
+def test_files_of_a_server_are_nothing_that_the_archive_is_replayed_on() -> None:
+    found = known(of("a"), replace(of("b"), method="physical"))
+    assert [one.manifest.id for one in found.catalogue.bases] == ["a"]
+    assert found.newest == found.catalogue.backups[0]

@@ -145,5 +145,5 @@ def whole(known: Known, settings: OplogSettings | None, now: float, *, collectio
         "unreadable": _told(known.catalogue.unreadable),
         "archive": None if settings is None else {**archive(segments), "unreadable": _told(strange.items())},
         "archiver": None if settings is None else archiver(STATE, now),
-        "restorable": restorable((one.manifest for one in known.catalogue.backups), windows(segments)),
+        "restorable": restorable((one.manifest for one in known.catalogue.bases), windows(segments)),
     }

@@ -44,8 +44,8 @@ class Catalogue:
 
     @property
     def bases(self) -> tuple[Backup, ...]:
-        """The backups of all, rather than of a part."""
-        return tuple(backup for backup in self.backups if not backup.manifest.partial)
+        """The backups of all, rather than of a part, from which the archive is replayed: files of a server are put back otherwise."""
+        return tuple(one for one in self.backups if not one.manifest.partial and one.manifest.method == manifest.LOGICAL)
 
     def named(self, name: str) -> Backup | None:
         return next((backup for backup in self.backups if backup.manifest.id == name), None)
