@@ -127,4 +127,3 @@ def test_streams_that_another_backup_names_stay() -> None:
 def test_files_of_a_server_are_nothing_that_the_archive_is_replayed_on() -> None:
     found = known(of("a"), replace(of("b"), method="physical"))
     assert [one.manifest.id for one in found.catalogue.bases] == ["a"]
-    assert found.newest == found.catalogue.backups[0]

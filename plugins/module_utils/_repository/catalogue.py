@@ -44,7 +44,7 @@ class Catalogue:
 
     @property
     def bases(self) -> tuple[Backup, ...]:
-        """The backups of all, rather than of a part, from which the archive is replayed: files of a server are put back otherwise."""
+        """The backups of all, rather than of a part, on which the archive is replayed: no files of a server."""
         return tuple(one for one in self.backups if not one.manifest.partial and one.manifest.method == manifest.LOGICAL)
 
     def named(self, name: str) -> Backup | None:
