@@ -183,7 +183,7 @@ def wait(fleet: Fleet, host: Host) -> None:
 def ssh(fleet: Fleet, name: str, command: str, *, check: bool = True) -> str:
     """Run a shell command on a host as root and return what it printed."""
     words = ["ssh", *ssh_options(fleet), f"root@{fleet.host(name).address}", command]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if check and done.returncode:
         raise LabError(f"{name}: '{command}' ended with {done.returncode}: {done.stderr.strip()}")
     return done.stdout

@@ -86,6 +86,7 @@ def _run(words: list[str]) -> Run:
     done = subprocess.run(
         words,
         env={**os.environ, **SETTINGS},
+        stdin=subprocess.DEVNULL,  # one of its own: ssh makes that of all non-blocking, and who is killed leaves it so
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -119,6 +120,7 @@ def run_and_kill(
     process = subprocess.Popen(
         command(fleet, playbook=playbook, variables=variables),
         env={**os.environ, **SETTINGS, "PYTHONUNBUFFERED": "1"},
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -20,6 +20,7 @@ def ansible(program: str, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "ansible", program, *words],
         env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(TREE), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0"},
+        stdin=subprocess.DEVNULL,  # one of its own, since others may leave that of all non-blocking
         capture_output=True,
         text=True,
         check=False,

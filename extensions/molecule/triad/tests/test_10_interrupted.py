@@ -104,7 +104,11 @@ class TestSecrets:
     def test_facts_hold_nothing_secret(self, fleet: Fleet) -> None:
         hosts = str(fleet.home / "inventory" / "hosts.yml")
         facts = subprocess.run(
-            ["ansible", "-i", hosts, "all", "-m", "ansible.builtin.setup"], capture_output=True, text=True, check=True
+            ["ansible", "-i", hosts, "all", "-m", "ansible.builtin.setup"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         assert "ansible_distribution" in facts
         assert CANARY not in facts
@@ -134,7 +138,7 @@ class WatchedProcesses:
     def __enter__(self) -> dict[str, list[str]]:
         for host in self._fleet.hosts:
             words = ["ssh", *fleets.ssh_options(self._fleet), f"root@{host.address}", self.SCRIPT]
-            watcher = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, errors="replace")
+            watcher = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace")
             self._watchers.append(watcher)
             reader = threading.Thread(target=self._read, args=(watcher, self._lines[host.name]), daemon=True)
             reader.start()
