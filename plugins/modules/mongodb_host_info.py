@@ -102,6 +102,10 @@ restic:
   description: Whether restic is installed.
   returned: success
   type: bool
+rclone:
+  description: Whether rclone is installed.
+  returned: success
+  type: bool
 logrotate:
   description: Whether logrotate is installed.
   returned: success

@@ -225,8 +225,9 @@ options:
         required: true
       kind:
         description:
-          - V(member) serves and connects to other members, V(client) and V(backup) only connect. A backup needs an
-            O(certificates[].organizational_unit) of its own, because its rights go beyond those of a client.
+          - V(member) serves and connects to other members, V(client) only connects. V(backup) serves those who send backups, and
+            connects. It needs an O(certificates[].organizational_unit) of its own, because its rights go beyond those of a
+            client.
           - V(issuer) is an authority on the host, for the command V(certificates) of M(stronghold.mongodb.mongodb_program), which
             renews the other certificates of this task by it. It can vouch for their subjects and names and for nothing else.
             Give it few O(certificates[].days), because it cannot be revoked. It needs an authority that was created with

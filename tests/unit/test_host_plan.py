@@ -39,6 +39,7 @@ SURVEY: dict[str, Any] = {
     "pip_wheel": "/usr/share/python-wheels/pip-23.0.1-py3-none-any.whl",
     "nft": True,
     "restic": False,
+    "rclone": False,
     "logrotate": True,
     "rooms": [{"path": "/data", "free_mb": 9000, "size_mb": 20000}],
     "cpu": {"avx": True, "atomics": False},
@@ -71,6 +72,8 @@ SETTINGS: dict[str, Any] = {
     "version": "7.0",
     "member": True,
     "backup": False,
+    "sends_files": False,
+    "takes_files": False,
     "firewall": True,
     "path": "/data",
     "user": "mongodb",
@@ -476,6 +479,9 @@ def test_pip_comes_from_the_distribution_when_something_is_to_be_installed(os_fa
 def test_a_backup_host_gets_what_keeps_backups() -> None:
     assert decide({}, backup=True)["packages"] == ["restic"]
     assert decide({"restic": True}, backup=True)["packages"] == []
+    assert decide({}, backup=True, takes_files=True)["packages"] == ["restic", "rclone"]
+    assert decide({"restic": True, "rclone": True}, backup=True, takes_files=True)["packages"] == []
+    assert decide({}, sends_files=True)["packages"] == ["restic"]
 
 
 def test_nftables_comes_with_the_other_packages_where_a_firewall_is_wanted() -> None:

@@ -377,6 +377,8 @@ MAY_NOT_SIGN = "it may not sign certificates"
         ("client", [BOTH], []),
         ("client", [SERVER], ["its extended key usage does not allow it as a client"]),
         ("backup", [SERVER], ["its extended key usage does not allow it as a client"]),
+        ("backup", [CLIENT], ["its extended key usage does not allow it as a server"]),
+        ("backup", [BOTH], []),
         ("member", [BOTH, AUTHORITYS], ["it is the certificate of an authority"]),
         ("client", [AUTHORITYS, key_usage("digital_signature")], ["it is the certificate of an authority"]),
         ("member", [key_usage("key_agreement")], ["its key usage does not allow digital signatures"]),

@@ -65,9 +65,10 @@ def problems(platform: Mapping[str, str]) -> list[str]:
 def plan(survey: HostState, settings: Settings) -> dict[str, Any]:
     """What to do on a host in the state ``survey``.
 
-    ``settings``: host, kernel, machine, os_family, version (of MongoDB), member, backup and firewall (bool), cluster (its name),
-    cluster_auth, tls_mode, path, user, group, min_free_mb, strict, manage_time, time_package, minimums and exact (sysctl name ->
-    number), unmet (Python requirements not yet in the environment), python_sources (URLs), thp_unit_enabled (bool).
+    ``settings``: host, kernel, machine, os_family, version (of MongoDB), member, backup, sends_files, takes_files and firewall
+    (bool), cluster (its name), cluster_auth, tls_mode, path, user, group, min_free_mb, strict, manage_time, time_package,
+    minimums and exact (sysctl name -> number), unmet (Python requirements not yet in the environment), python_sources (URLs),
+    thp_unit_enabled (bool).
 
     Returns
 
@@ -212,7 +213,8 @@ def _packages(survey: HostState, settings: Settings, venv: Mapping[str, bool], t
         "python3-pip-wheel" if settings["os_family"] == "RedHat" else "python3-pip-whl": venv["install"]
         and not survey["pip_wheel"],
         "nftables": settings["member"] and settings["firewall"] and not survey["nft"],
-        "restic": settings["backup"] and not survey["restic"],
+        "restic": (settings["backup"] or settings["sends_files"]) and not survey["restic"],
+        "rclone": settings["takes_files"] and not survey["rclone"],
         "logrotate": settings["member"] and not survey["logrotate"],
     }
     return [name for name, missing in wanted.items() if missing]

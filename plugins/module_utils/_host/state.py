@@ -81,6 +81,7 @@ class HostState(TypedDict):
     """A pip that runs without being installed, or an empty string."""
     nft: bool
     restic: bool
+    rclone: bool
     logrotate: bool
     cpu: dict[str, bool]
     """avx and atomics."""

@@ -112,6 +112,7 @@ def survey(request: Request) -> HostState:
         "pip_wheel": pip_wheel(),
         "nft": os.access("/usr/sbin/nft", os.X_OK),
         "restic": shutil.which("restic") is not None,
+        "rclone": shutil.which("rclone") is not None,
         "logrotate": os.access("/usr/sbin/logrotate", os.X_OK),
         "cpu": {flag: flag in flags for flag in ("avx", "atomics")},
         "numa_nodes": len(list(Path("/sys/devices/system/node").glob("node[0-9]*"))),

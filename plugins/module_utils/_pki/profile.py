@@ -54,7 +54,7 @@ def key_type_of(public_key: Any) -> str:
 def usages(kind: str, key_type: str) -> list[tuple[str, x509.ExtensionType, bool]]:
     """What a certificate may be used for, as (name, extension, critical).
 
-    A member both serves and connects to other members. Only an RSA key can encipher a session key. An issuer signs them.
+    A member and a backup host both serve and connect. Only an RSA key can encipher a session key. An issuer signs them.
     """
     if kind == "issuer":
         return authority_usages()
@@ -68,7 +68,7 @@ def usages(kind: str, key_type: str) -> list[tuple[str, x509.ExtensionType, bool
 
 def purposes_of(kind: str) -> list[x509.ObjectIdentifier]:
     """Extended key usages of a kind."""
-    serves = [ExtendedKeyUsageOID.SERVER_AUTH] if kind == "member" else []
+    serves = [ExtendedKeyUsageOID.SERVER_AUTH] if kind in {"member", "backup"} else []
     return [*serves, ExtendedKeyUsageOID.CLIENT_AUTH]
 
 
