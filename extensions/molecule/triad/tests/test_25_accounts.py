@@ -58,6 +58,6 @@ def test_the_playbook_of_accounts_predicts_does_repeats_and_purges(fleet: Fleet,
     with access.client(fleet, load.primary(fleet)) as client:
         users = {user["user"] for user in client.admin.command({"usersInfo": {"forAllDBs": True}})["users"]}
         roles = [role["role"] for role in client.shop.command({"rolesInfo": 1})["roles"]]
-    assert users == {"admin", "ann", "reports", "stronghold_backup", "stronghold_expiry"}
+    assert users == {"admin", "ann", "reports", "stronghold_backup", "stronghold_expiry", "stronghold_physical"}
     assert roles == ["clerk"]
     assert sum(accounts(fleet, "--check", "--diff", mongodb_accounts_purge_databases=["admin", "shop"]).changed.values()) == 0
