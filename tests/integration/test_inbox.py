@@ -114,7 +114,7 @@ class Member:
         context = ssl.create_default_context(cafile=str(self.certificates / "ca.crt"))
         context.load_cert_chain(str(self.certificates / "app.pem"))
         login = f"{self.name}:{password or secret('password', self.name)}"
-        client = HTTPSConnection(ADDRESS, port or self.port, context=context, timeout=10)
+        client = HTTPSConnection(ADDRESS, port or self.port, context=context, timeout=60)
         headers = {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}
         client.request(method, path, body, headers)
         return client.getresponse().status
@@ -286,7 +286,7 @@ def test_a_member_reaches_its_own_inbox_and_adds_only(host: BackupHost, certific
         if certificate:
             context.load_cert_chain(str(certificate))
         with pytest.raises((ssl.SSLError, ConnectionError)):  # noqa: SIM117 - of TLS 1.3 the refusal comes with the first read
-            with context.wrap_socket(socket.create_connection((ADDRESS, member.port), 5), server_hostname=ADDRESS) as client:
+            with context.wrap_socket(socket.create_connection((ADDRESS, member.port), 60), server_hostname=ADDRESS) as client:
                 client.sendall(b"GET /config HTTP/1.0\r\n\r\n")
                 assert client.recv(100) == b"", "an answer"
                 raise ConnectionError

@@ -25,8 +25,9 @@ def told(vault: Host) -> list[dict[str, str]]:
 
 def test_one_member_sends_its_files_and_the_vault_has_them(hosts: dict[str, Host]) -> None:
     vault = hosts["vault-c"]
-    for _second in range(120):  # a minute after boot
-        if len(vault.run("ls /var/lib/stronghold/inbox/*/config").stdout.split()) == len(MEMBERS):
+    for _second in range(180):  # a minute after boot
+        made = vault.run("ls /var/lib/stronghold/inbox/*/config").stdout.split()
+        if len(made) == len(MEMBERS) and vault.run("systemctl is-active stronghold-intake").stdout.strip() != "activating":
             break
         time.sleep(1)
     vault.check_output(f"{PROGRAM} intake run")
