@@ -38,6 +38,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.cat
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import Manifest
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.restic import Place, Restic
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.verify import verify
+from lab.repetitions import ALL
 
 PORT = first(__file__)
 ACCOUNTS, BALANCE = 200, 100
@@ -158,7 +159,7 @@ def test_the_sum_is_right_while_money_moves(client: pymongo.MongoClient[dict[str
     selection = Selection(databases=("bank",))
     plain = []
     with transfers(server):
-        for _round in range(3):
+        for _round in range(100 if ALL else 3):
             taken = capture(restic, selection=selection)
             documents, _metadata = read_back(restic, taken)
             assert total(documents) == ACCOUNTS * BALANCE
