@@ -32,7 +32,7 @@ from integration.past import Host
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.origin import OF_BACKUP, complete, new_id
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.settings import in_memory
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import locks
-from ansible_collections.stronghold.mongodb.plugins.module_utils._inbox.intake import intake
+from ansible_collections.stronghold.mongodb.plugins.module_utils._inbox import intake as taking
 from ansible_collections.stronghold.mongodb.plugins.module_utils._inbox.settings import accepted_intake
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.catalogue import Catalogue, look
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import (
@@ -189,7 +189,7 @@ def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("new")
     with at(home):
         told: list[str] = []
-        assert intake(accepted_intake(settings_of(home)), told.append) == []
+        assert taking.intake(accepted_intake(settings_of(home)), told.append) == []
         assert told == [f"made the repository {home / 'vault'}", "made the inbox db1", "made the inbox db2"]
     return home
 
@@ -385,6 +385,28 @@ def test_junk_in_an_inbox_spoils_no_backup_that_is_in(host: BackupHost, folders:
     assert host.ids() == {good.id, later.id, again.id}
     for backup in host.listed().backups:
         verify(host.vault(), backup.manifest)
+
+
+def test_a_flood_of_snapshots_costs_an_inbox_and_no_backup(host: BackupHost) -> None:
+    good = host.members["db1"].send()
+    assert host.run()[0] == 0
+    for number in range(2001):
+        content = b"%d" % number
+        (host.inbox("db1") / "snapshots" / hashlib.sha256(content).hexdigest()).write_bytes(content)
+    code, _told, failed = host.run()
+    assert code == 1
+    assert "it has 2003 snapshots" in failed
+    assert host.ids() == {good.id}
+    assert len(list((host.inbox("db1") / "snapshots").iterdir())) == 0
+
+
+def test_an_inbox_is_emptied_before_it_has_many_snapshots(host: BackupHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taking, "_MANY", 1)
+    good = host.members["db1"].send()
+    told = host.run()
+    assert told == (0, f"took in the backup {good.id} of db1:27017\nmade the inbox db1\n", "")
+    assert not (host.inboxes / "db1.aside").exists()
+    assert host.ids() == {good.id}
 
 
 def test_junk_of_any_other_name_is_seen(host: BackupHost) -> None:

@@ -27,8 +27,8 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.res
 
 OLD = 1800.0
 """Seconds after which nobody is writing a file any more, and a lock is of a client that is gone (restic's manual, "unlock")."""
-_KEYS, _LOCKS = "keys", "locks"
-_NAMED_BY_CONTENT = ("index", "snapshots", _KEYS)  # all of restic's are; what has data is read by restic when it is copied
+_KEYS, _LOCKS, _SNAPSHOTS = "keys", "locks", "snapshots"
+_NAMED_BY_CONTENT = ("index", _SNAPSHOTS, _KEYS)  # all of restic's are; what has data is read by restic when it is copied
 _OF_RESTIC = {CONFIG, "data", _LOCKS, *_NAMED_BY_CONTENT}
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -43,6 +43,11 @@ class Folder:
     @property
     def is_there(self) -> bool:
         return (self.path / CONFIG).is_file()
+
+    @property
+    def snapshots(self) -> int:
+        """How many files there are that may be one."""
+        return len(_names(self.path / _SNAPSHOTS))
 
     @contextmanager
     def opened(self) -> Iterator[Restic]:

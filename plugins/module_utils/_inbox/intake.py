@@ -36,6 +36,7 @@ ATTEMPT = "take in what members sent"
 A_DAY = 4
 """Backups of one member that are taken in within a day: who has it in his hands fills no disk."""
 _EMPTIED = 0.5  # of its quota, above which an inbox is made anew, so that its server need not close it
+_MANY, _FLOOD = 200, 2000  # snapshots, of which a member makes two a day: from there on it is made anew, and that is told
 _NOT_OF_THE_INBOX = (Kind.FULL, Kind.LOCKED)
 
 
@@ -111,6 +112,8 @@ class Intake:
         if not folder.is_there or not known.keys:
             self._make(folder, source, known)
             return
+        if folder.snapshots > _FLOOD:  # restic would read them one by one
+            self._replace(folder, source, known, f"it has {folder.snapshots} snapshots")
         folder.tidy(known.keys)
         try:
             with folder.opened() as inbox:
@@ -123,7 +126,7 @@ class Intake:
         junk = folder.junk()
         if junk:
             self._replace(folder, source, known, junk)
-        elif all_in and measured(folder.path) > source.quota * _EMPTIED and self._may_move(folder):
+        elif all_in and self._is_used_up(folder, source) and self._may_move(folder):
             folder.set_aside()
             self._make(folder, source, known)
             folder.forget_aside()
@@ -141,6 +144,9 @@ class Intake:
         self._make(folder, source, known)
         remedy = f"find out what wrote that on {source.name}; it is in {folder.aside}"
         raise StrongholdError(platform.node(), f"use the inbox {source.name} as it was", why, remedy)
+
+    def _is_used_up(self, folder: Folder, source: Source) -> bool:
+        return folder.snapshots > _MANY or measured(folder.path) > source.quota * _EMPTIED
 
     def _may_move(self, folder: Folder) -> bool:
         """Nobody would write the one half of something there, and the other half here."""
