@@ -19,7 +19,7 @@ from lab.fleet import Fleet
 from scenario.certificates import opened
 
 SERVICE = "stronghold-certificates.service"
-MEMBER, CLIENT = "/etc/stronghold/tls/member.pem", "/etc/stronghold/tls/client.pem"
+MEMBER, CLIENT, BACKUP = (f"/etc/stronghold/tls/{name}.pem" for name in ("member", "client", "backup"))
 
 
 def look(host: Host) -> tuple[bool, str]:

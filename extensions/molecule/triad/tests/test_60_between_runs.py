@@ -60,7 +60,7 @@ def test_good_certificates_are_a_line_each_and_metrics_for_all_to_read(hosts: di
     host = hosts[name]
     good, said = watch.look(host)
     assert good, said
-    files = [watch.CLIENT] if name == BACKUP else [watch.MEMBER, watch.CLIENT]
+    files = [watch.CLIENT, watch.BACKUP] if name == BACKUP else [watch.MEMBER, watch.CLIENT]
     for path in files:
         found = watch.certificate(host, path).certificate
         assert f"{path}: serial {describe.hexadecimal(found.serial_number)}, 364 days left" in said
