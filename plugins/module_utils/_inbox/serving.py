@@ -105,7 +105,9 @@ class Door:
             "RCLONE_PASS": inbox.password,
         }
         self._served = self._serves()
-        self._process = subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, cwd="/")  # noqa: S603 - a fixed line
+        self._process = subprocess.Popen(  # noqa: S603  # pylint: disable=ansible-bad-function,consider-using-with  # fixed words
+            words, env=environment, stdin=subprocess.DEVNULL, cwd="/"
+        )
 
 
 def serve(settings: InboxSettings, tell: Tell) -> NoReturn:
