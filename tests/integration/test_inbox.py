@@ -514,3 +514,14 @@ def server_of(host: BackupHost) -> int:
     """The process that serves the inbox of the first member; 0 for none."""
     words = ["pgrep", "--full", f"{ADDRESS}:{PORT} .*{host.inbox('db1')}$"]
     return int(subprocess.run(words, capture_output=True, text=True, check=False).stdout or 0)
+
+
+def test_what_has_had_its_time_does_not_come_back(host: BackupHost) -> None:
+    """Although it is in the inbox still."""
+    old, good = host.members["db1"].send(), host.members["db1"].send("more")
+    assert host.run()[0] == 0
+    vault = host.vault()
+    (dropped,) = [backup for backup in look(vault, host.home / "none").backups if backup.manifest.id == old.id]
+    vault.forget([dropped.snapshot])
+    assert host.run() == (0, "", "")
+    assert host.ids() == {good.id}

@@ -134,7 +134,7 @@ class Intake:
     def _make(self, folder: Folder, source: Source, known: Remembered) -> None:
         if folder.is_there:  # of a host that has lost its memory
             folder.set_aside()
-        known.keys, known.refused = folder.make(self._vault, source.key), {}
+        known.keys, known.taken, known.refused = folder.make(self._vault, source.key), [], {}
         self._memory.write(self._settings.home)
         self._tell(f"made the inbox {source.name}")
 
@@ -156,11 +156,12 @@ class Intake:
     def _copy(self, post: _Post) -> bool:
         """Have copies of its backups; whether all that is in it was dealt with."""
         listed, known = post.inbox.snapshots(), post.known
-        known.refused = {one.id: known.refused[one.id] for one in listed if one.id in known.refused}
         there = self._place.known()
         copied = {one.original for one in self._vault.snapshots() if one.original}
         names = {backup.manifest.id for backup in there.catalogue.backups}
-        new = announced.manifests(listed, copied | set(known.refused))
+        known.taken = [one.id for one in listed if one.id in copied or one.id in known.taken]
+        known.refused = {one.id: known.refused[one.id] for one in listed if one.id in known.refused}
+        new = announced.manifests(listed, {*known.taken, *known.refused})
         left = self._left_today(post.source, there)
         for one in new[: announced.MOST]:
             found = self._read(post, one, listed, names)
@@ -171,6 +172,7 @@ class Intake:
             self._require_room(post.folder)
             self._vault.copy(post.inbox, [*(stream.snapshot for stream in found.streams), one.id])
             self._tell(f"took in the backup {found.id} of {found.member}")
+            known.taken.append(one.id)
             names.add(found.id)
             left -= 1
         return len(new) <= announced.MOST

@@ -22,9 +22,13 @@ _NAME = "memory.json"
 
 @dataclass
 class Remembered:
-    """Of one inbox: names of its ``keys``, and why snapshots in it were ``refused``, by id."""
+    """Of one inbox: names of its ``keys``, ids of snapshots in it that were ``taken`` in, and why others were ``refused``.
+
+    What was taken in stays known while it is there, or what the vault has dropped since would come back.
+    """
 
     keys: list[str] = field(default_factory=list)
+    taken: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
 
 
