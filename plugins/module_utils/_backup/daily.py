@@ -13,16 +13,15 @@ import platform
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timezone
 from pathlib import Path
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.content import Selection
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.gauges import gauges
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.logical import Capture
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.members import preferred
-from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.routine import PROVED_FOR, Known, Tell, vault
+from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.routine import Known, Tell, vault
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.settings import BackupSettings
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base import metrics, moments
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import metrics
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.meter import meter
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.systemd import Systemd
@@ -49,7 +48,7 @@ def daily(settings: BackupSettings, tell: Tell) -> list[StrongholdError]:
         found = place.seen()
         failures += [error for _snapshot, error in found.catalogue.unreadable]
         sound = tried(place.check)
-        if taken and _proof_is_due(found):
+        if taken and found.proof_is_due(found.catalogue.bases):
             sound = tried(lambda: place.prove(found, None, tell)) and sound
         full = any(isinstance(error, RepositoryError) and error.kind is Kind.FULL for error in failures)
         if (taken or full) and sound:
@@ -92,9 +91,3 @@ def _begin_what_follows() -> None:
         with suppress(StrongholdError):  # then its timer will
             if service.is_installed():
                 service.begin()
-
-
-def _proof_is_due(known: Known) -> bool:
-    """None of those that are there was verified within the week."""
-    last = max((known.record.verified.get(one.manifest.id, "") for one in known.catalogue.bases), default="")
-    return not last or datetime.now(timezone.utc) - moments.parse(last) >= PROVED_FOR

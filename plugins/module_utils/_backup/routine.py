@@ -10,7 +10,7 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -28,8 +28,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.ver
 
 WEEK = 7
 DAY = timedelta(hours=23)  # or a run that comes a moment early would leave it to the next
-PROVED_FOR = (WEEK - 1) * timedelta(days=1) + DAY
-"""After which a backup is to be read as a whole again."""
+_PROVED_FOR = (WEEK - 1) * timedelta(days=1) + DAY
 RECORD = "record.json"
 Tell = Callable[[str], object]
 
@@ -45,7 +44,16 @@ class Known:
     @property
     def newest(self) -> Backup | None:
         """Of all, rather than of a part."""
-        return max(self.catalogue.bases, key=lambda backup: self.record.arrived[backup.snapshot], default=None)
+        return self.newest_of(self.catalogue.bases)
+
+    def newest_of(self, backups: Iterable[Backup]) -> Backup | None:
+        """By the times at which they arrived."""
+        return max(backups, key=lambda backup: self.record.arrived[backup.snapshot], default=None)
+
+    def proof_is_due(self, backups: Iterable[Backup]) -> bool:
+        """None of them was verified within the week."""
+        last = max((self.record.verified.get(one.manifest.id, "") for one in backups), default="")
+        return not last or datetime.now(timezone.utc) - moments.parse(last) >= _PROVED_FOR
 
     def parting(self, now: datetime) -> list[Backup]:
         """Those that no rule keeps, and that are not of today."""

@@ -13,11 +13,11 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import NamedTuple
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.routine import DAY, PROVED_FOR, Known, Tell, Vault
+from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.routine import DAY, Known, Tell, Vault
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import locks, metrics, moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._inbox import announced
@@ -71,7 +71,7 @@ class Intake:
             self._try(lambda source=source: self._take_in(source))  # type: ignore[misc]
         found = self._place.seen()
         self.failures += [error for _snapshot, error in found.catalogue.unreadable]
-        if self._is_due(self._memory.tended, DAY) and self._tended(found):
+        if self._is_to_be_tended() and self._tended(found):
             self._memory.tended = moments.text(time.time())
         self._memory.ran = moments.text(time.time())
         self._memory.failure = " ".join(map(str, self.failures))
@@ -97,14 +97,15 @@ class Intake:
         """The newest of each member, unless one of it was within the week."""
         well = True
         for backups in self._place.grouped(found.catalogue.backups):
-            last = max(found.record.verified.get(backup.manifest.id, "") for backup in backups)
-            if self._is_due(last, PROVED_FOR):
-                newest = max(backups, key=lambda backup: found.record.arrived[backup.snapshot]).manifest.id
-                well = self._try(lambda name=newest: self._place.prove(found, name, self._tell)) and well  # type: ignore[misc]
+            newest = found.newest_of(backups)
+            if newest and found.proof_is_due(backups):
+                name = newest.manifest.id
+                well = self._try(lambda name=name: self._place.prove(found, name, self._tell)) and well  # type: ignore[misc]
         return well
 
-    def _is_due(self, last: str, every: timedelta) -> bool:
-        return not last or datetime.now(timezone.utc) - moments.parse(last) >= every
+    def _is_to_be_tended(self) -> bool:
+        last = self._memory.tended
+        return not last or datetime.now(timezone.utc) - moments.parse(last) >= DAY
 
     def _take_in(self, source: Source) -> None:
         folder = Folder(self._settings.sources, source.name, self._settings.password)
