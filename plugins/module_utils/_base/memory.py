@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,3 +33,14 @@ def keep(path: Path, found: Mapping[str, Any], remedy: str) -> None:
         write(path, found)
     except OSError as error:
         raise StrongholdError(platform.node(), f"write {path}", f"of '{error.strerror}'", remedy) from error
+
+
+@contextmanager
+def leaving(what: str, failures: list[StrongholdError]) -> Iterator[None]:
+    """A block that leaves what came of ``what``; where it fails, that is one of ``failures``."""
+    try:
+        yield
+    except (StrongholdError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error.reason
+        remedy = "make its directory, or room in it"
+        failures.append(StrongholdError(platform.node(), f"leave what came of {what}", f"of '{reason}'", remedy))

@@ -54,6 +54,14 @@ class _Post(NamedTuple):
     known: Remembered
 
 
+class _Vaulted(NamedTuple):
+    """The vault before the run: what is known of it, ids of which it has copies, and ids of backups, to which the run adds."""
+
+    known: Known
+    copied: set[str]
+    names: set[str]
+
+
 class Intake:
     """One run. ``vault`` is the repository, alone with this run."""
 
@@ -67,8 +75,9 @@ class Intake:
         if not self._vault.exists():
             self._vault.make()
             self._tell(f"made the repository {self._settings.repository}")
+        vaulted = self._look()
         for source in self._settings.inboxes:
-            self._try(lambda source=source: self._take_in(source))  # type: ignore[misc]
+            self._try(lambda source=source: self._take_in(source, vaulted))  # type: ignore[misc]
         found = self._place.seen()
         self.failures += [error for _snapshot, error in found.catalogue.unreadable]
         if self._is_to_be_tended() and self._tended(found):
@@ -107,7 +116,12 @@ class Intake:
         last = self._memory.tended
         return not last or datetime.now(timezone.utc) - moments.parse(last) >= DAY
 
-    def _take_in(self, source: Source) -> None:
+    def _look(self) -> _Vaulted:
+        found = self._place.known()
+        copied = {one.original for one in self._vault.snapshots() if one.original}
+        return _Vaulted(found, copied, {backup.manifest.id for backup in found.catalogue.backups})
+
+    def _take_in(self, source: Source, vaulted: _Vaulted) -> None:
         folder = Folder(self._settings.sources, source.name, self._settings.password)
         known = self._memory.of(source.name)
         if not folder.is_there or not known.keys:
@@ -118,7 +132,7 @@ class Intake:
         folder.tidy(known.keys)
         try:
             with folder.opened() as inbox:
-                all_in = self._copy(_Post(source, folder, inbox, known))
+                all_in = self._copy(_Post(source, folder, inbox, known), vaulted)
         except RepositoryError as error:
             if error.kind in _NOT_OF_THE_INBOX or folder.is_being_written():
                 raise
@@ -154,18 +168,15 @@ class Intake:
         states = closed(self._settings.sources)
         return not folder.is_in_use() or bool((states or {}).get(folder.name))
 
-    def _copy(self, post: _Post) -> bool:
+    def _copy(self, post: _Post, vaulted: _Vaulted) -> bool:
         """Have copies of its backups; whether all that is in it was dealt with."""
         listed, known = post.inbox.snapshots(), post.known
-        there = self._place.known()
-        copied = {one.original for one in self._vault.snapshots() if one.original}
-        names = {backup.manifest.id for backup in there.catalogue.backups}
-        known.taken = [one.id for one in listed if one.id in copied or one.id in known.taken]
+        known.taken = [one.id for one in listed if one.id in vaulted.copied or one.id in known.taken]
         known.refused = {one.id: known.refused[one.id] for one in listed if one.id in known.refused}
         new = announced.manifests(listed, {*known.taken, *known.refused})
-        left = self._left_today(post.source, there)
+        left = self._left_today(post.source, vaulted.known)
         for one in new[: announced.MOST]:
-            found = self._read(post, one, listed, names)
+            found = self._read(post, one, listed, vaulted.names)
             if found is None:
                 continue
             if not left:
@@ -174,7 +185,7 @@ class Intake:
             self._vault.copy(post.inbox, [*(stream.snapshot for stream in found.streams), one.id])
             self._tell(f"took in the backup {found.id} of {found.member}")
             known.taken.append(one.id)
-            names.add(found.id)
+            vaulted.names.add(found.id)
             left -= 1
         return len(new) <= announced.MOST
 

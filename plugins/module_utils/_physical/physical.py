@@ -103,14 +103,10 @@ def physical(settings: PhysicalSettings, tell: Tell) -> list[StrongholdError]:
         failures = [error]
     if failures:
         known = replace(known, failure=" ".join(map(str, failures)))
-    try:
+    with memory.leaving("the backup", failures):
         known.write(settings.home)
         if settings.metrics_file:
             metrics.write(Path(settings.metrics_file), gauges(known))
-    except (StrongholdError, OSError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error.reason
-        remedy = "make its directory, or room in it"
-        failures.append(StrongholdError(platform.node(), "leave what came of the backup", f"of '{reason}'", remedy))
     return failures
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.report import span
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.settings import DrillSettings
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base import locks, metrics, moments
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import locks, memory, metrics, moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._restore.drill import ATTEMPT, Tell, drill
 from ansible_collections.stronghold.mongodb.plugins.module_utils._restore.outcome import Outcome, Outcomes
@@ -50,14 +50,10 @@ def _drilled(settings: DrillSettings, tell: Tell) -> list[StrongholdError]:
         failures.append(error)
         outcome = Outcome(begun.at, "", failure=str(error))
     outcomes = Outcomes.read(path).with_another(outcome)
-    try:
+    with memory.leaving("the drill", failures):
         outcomes.write(path)
         if settings.metrics_file:
             metrics.write(Path(settings.metrics_file), gauges(outcomes))
-    except (StrongholdError, OSError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error.reason
-        remedy = "make its directory, or room in it"
-        failures.append(StrongholdError(platform.node(), "leave what came of the drill", f"of '{reason}'", remedy))
     return failures
 
 
