@@ -9,11 +9,13 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.archive import STATE, left
+from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.report import table
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.routine import Known
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.segment_store import SegmentStore
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.settings import OplogSettings
@@ -71,6 +73,11 @@ def backups(known: Known, *, collections: bool = False) -> list[dict[str, Any]]:
     """All of them, oldest first."""
     ordered = sorted(known.catalogue.backups, key=lambda one: known.record.arrived[one.snapshot])
     return [entry(known, one, collections=collections) for one in ordered]
+
+
+def listing(known: Known, *, as_json: bool) -> list[str]:
+    """Lines for people, or the one text of a JSON document."""
+    return [json.dumps(backups(known), indent=2)] if as_json else table(known)
 
 
 def _told(unreadable: Iterable[tuple[str, StrongholdError]]) -> list[dict[str, str]]:

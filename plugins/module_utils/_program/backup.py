@@ -51,14 +51,11 @@ def _part(settings: BackupSettings, tell: Tell, names: Sequence[str]) -> list[St
 
 
 def _list(settings: BackupSettings, tell: Tell, words: Sequence[str]) -> list[StrongholdError]:
-    import json
-
-    from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.overview import backups
-    from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.report import table
+    from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.overview import listing
     from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.routine import known
 
     found = known(settings)
-    for line in [json.dumps(backups(found), indent=2)] if JSON in words else table(found):
+    for line in listing(found, as_json=JSON in words):
         tell(line)
     return [error for _snapshot, error in found.catalogue.unreadable]
 
