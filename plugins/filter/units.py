@@ -11,7 +11,8 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.units imp
 
 
 def confinement(reach: Mapping[str, Sequence[str]]) -> str:
-    return "\n".join(Reach(**{name: tuple(values) for name, values in reach.items()}).lines())
+    words: dict[str, Any] = {name: tuple(values) for name, values in reach.items()}
+    return "\n".join(Reach(**words).lines())
 
 
 class FilterModule:

@@ -123,7 +123,9 @@ swap_mb:
   returned: success
   type: int
 mount:
-  description: The file system of O(db_path), with its point, fstype, options, free_mb, and read_ahead_sectors of 512 bytes.
+  description:
+    - The file system of O(db_path), with its point, fstype, options, free_mb, and read_ahead_sectors of 512 bytes.
+    - Its logical_volume tells whether it lies on one of LVM.
   returned: success
   type: dict
 rooms:

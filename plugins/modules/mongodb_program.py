@@ -200,6 +200,12 @@ options:
             description: Whether others come first where processor or disk are short.
             type: bool
             default: false
+          volumes:
+            description:
+              - Whether it makes snapshots of logical volumes, and mounts them where it alone sees them.
+              - That needs C(CAP_SYS_ADMIN) and all block devices, so that little is refused to it then.
+            type: bool
+            default: false
           restart:
             description: When it is started again, in the terms of C(systemd.service).
             type: str

@@ -45,7 +45,10 @@ SURVEY: dict[str, Any] = {
     "cpu": {"avx": True, "atomics": False},
     "numa_nodes": 1,
     "swap_mb": 0,
-    "mount": {"point": "/data", "fstype": "xfs", "options": ["rw", "noatime"], "free_mb": 9000, "read_ahead_sectors": 16},
+    "mount": {
+        **{"point": "/data", "fstype": "xfs", "options": ["rw", "noatime"], "free_mb": 9000},
+        **{"read_ahead_sectors": 16, "logical_volume": False},
+    },
     "thp": {"enabled": kernel("never"), "defrag": kernel("never"), "khugepaged/max_ptes_none": kernel("511")},
     "sysctls": {
         "vm.max_map_count": kernel("131060"),

@@ -206,6 +206,7 @@ def test_settings_are_taken_and_the_login_is_for_this_member_itself() -> None:
         ({"login": "x"}, "the login is not an object"),
         ({"login": {"hosts": "x"}}, "the login knows no hosts"),
         ({"members": []}, "it knows no members"),
+        *(({"method": value}, "method is none of auto, physical, snapshot") for value in ("lock", "", 0, None, False)),
     ],
 )
 def test_settings_of_another_kind_are_refused(altered: dict[str, Any], reason: str) -> None:
@@ -219,7 +220,7 @@ def test_its_service_gives_the_lock_back_however_it_ends() -> None:
         ("after", "writes", "state", "capabilities", "families", "peers", "devices", "memory"), ()
     )
     unit.update(description="Files", kind="oneshot", timeout=60, user=None, on_failure=None, restart=None, limits={})
-    unit.update(background=True)
+    unit.update(background=True, volumes=False)
     params = {"command": "physical", "state": "present", "settings": {}, "login": None, "service": unit}
     made = Declared.from_params({**params, "timer": {"calendar": "daily", "spread": 0, "boot": None}}, "/opt/program")
     assert "ExecStopPost=/opt/program physical release\n" in made.service

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import run as engine
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import Refusal, StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.run import (
     EXITS,
@@ -56,6 +57,23 @@ def no_child_and_no_descriptor_is_left() -> Iterator[None]:
 
 
 class TestRun:
+    def test_what_a_watch_raises_ends_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(engine, "_WATCHED", 0.05)
+        looks = []
+
+        def look() -> None:
+            looks.append(time.monotonic())
+            if len(looks) > 2:
+                raise StrongholdError("db-a", "do it", "enough is enough", "stop")
+
+        assert "enough is enough" in failure(lambda: run(["sleep", "20"], timeout=20, watch=look, **AT))
+        assert len(looks) == 3
+        looks.clear()
+        done = run(["sh", "-c", "cat; sleep 0.2; echo all"], timeout=20, stdin=b"x", watch=lambda: looks.append(0.0), **AT)
+        assert done.text == "xall\n"
+        assert looks
+        assert "did not end within 0.2 s" in failure(lambda: run(["sleep", "20"], timeout=0.2, watch=lambda: None, **AT))
+
     def test_what_it_says(self) -> None:
         done = run(["sh", "-c", "cat; echo a complaint >&2"], timeout=10, stdin="ä".encode(), **AT)
         assert (done.text, done.complaint, done.code) == ("ä", "a complaint", 0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,7 @@ PHYSICAL = Service(
     reach=Reach(families=INTERNET, state=("stronghold/physical",), capabilities=("CAP_DAC_READ_SEARCH",)),
     afterwards=f"{PROGRAM} physical release",
 )
+SNAPSHOT = replace(PHYSICAL, name="stronghold-snapshot", reach=replace(PHYSICAL.reach, volumes=True))
 ALONE = Service("stronghold-alone", "A service that reaches nothing", "/bin/true")
 TIMERS = {
     "allowlist": Timer(ALLOWLIST.description, "*:*:15/30"),
@@ -112,7 +114,7 @@ TIMERS = {
     "certificates": Timer(CERTIFICATES.description, "*-*-* 03:17:00", boot="5min"),
     "long": Timer(LONG.description, "daily", spread=3600),
 }
-SERVICES = (ALLOWLIST, NOTICES, EXPIRY, CERTIFICATES, LONG, DRILL, INBOX, INTAKE, PHYSICAL, ALONE)
+SERVICES = (ALLOWLIST, NOTICES, EXPIRY, CERTIFICATES, LONG, DRILL, INBOX, INTAKE, PHYSICAL, SNAPSHOT, ALONE)
 UNITS: dict[str, str] = {
     **{f"{service.name}.service": service.text() for service in SERVICES},
     **{f"stronghold-{name}.timer": timer.text() for name, timer in TIMERS.items()},
@@ -143,10 +145,14 @@ def test_systemd_understands_all_of_it(tmp_path: Path) -> None:
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 def test_systemd_finds_little_exposed(tmp_path: Path, service: Service) -> None:
-    """Of 100, where a service without any confinement has 96; above the threshold the exit code is 1."""
+    """Of 100, where a service without any confinement has 96; above the threshold the exit code is 1.
+
+    One that makes snapshots has CAP_SYS_ADMIN and all block devices, without which LVM does nothing.
+    """
+    threshold = 30 if service.reach.volumes else 25
     path = tmp_path / f"{service.name}.service"
     path.write_text(service.text())
-    words = ["systemd-analyze", "security", "--offline=true", "--threshold=25", path]
+    words = ["systemd-analyze", "security", "--offline=true", f"--threshold={threshold}", path]
     done = subprocess.run(words, text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     path.write_text("".join(line for line in service.text().splitlines(True) if not line.startswith("CapabilityBounding")))

@@ -31,6 +31,7 @@ _MOST_TOLD = 500  # characters of a complaint in a sentence
 _MOST_KEPT = 1 << 16  # bytes of a stage's standard error; what it said last counts
 _CHUNK = 1 << 16
 _GRACE = 5  # seconds that the other stages have after one has failed, and a stage to end when asked to
+_WATCHED = 5.0  # seconds between two calls of a watch
 _GLANCE = 0.05  # seconds between two looks at stages that have closed their output and still run
 
 Source = Union[int, IO[bytes]]
@@ -62,6 +63,7 @@ class Output:
 
 
 Explain = Callable[[Output], Refusal]
+Watch = Callable[[], object]
 
 
 def complained(output: Output) -> Refusal:
@@ -109,34 +111,57 @@ def run(
     slow: str = Program.slow,
     identity: tuple[int, int] | None = None,
     folder: Path | None = None,
+    watch: Watch | None = None,
 ) -> Output:
     """Run a program to its end; ``timeout`` is in seconds, the rest as in ``Program``.
 
-    With ``identity``, uid and gid, it runs as that account, in no other group; ``folder`` is where it runs.
+    With ``identity``, uid and gid, it runs as that account, in no other group; ``folder`` is where it runs. ``watch`` is called
+    every few seconds meanwhile; where it raises, the program is killed.
     Raises StrongholdError, with ``host`` and ``attempt``, where it is not installed, takes too long, or ends otherwise than
     with ``accept``.
     """
     program = Program(words, environment or {}, accept, explain, missing, slow)
     path = found(program, host, attempt)
     try:
-        done = subprocess.run(  # noqa: S603  # pylint: disable=ansible-bad-function  # the caller's words; no AnsibleModule here
-            [path, *words[1:]],
-            input=stdin,
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-            env=environment_of(program),
-            cwd=folder,
-            **_as(identity),
-        )
+        with (
+            subprocess.Popen(  # noqa: S603  # pylint: disable=ansible-bad-function  # the caller's words; no AnsibleModule here
+                [path, *words[1:]],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environment_of(program),
+                cwd=folder,
+                **_as(identity),
+            ) as process
+        ):
+            try:
+                stdout, stderr = _ended(process, stdin, timeout, watch)
+            except BaseException:
+                process.kill()
+                raise
     except OSError as error:
         raise not_run(program, host, attempt, error) from error
     except subprocess.TimeoutExpired:
         raise StrongholdError(host, attempt, f"{program.name} did not end within {timeout:g} s", slow) from None
-    output = Output(program.name, done.stdout, done.stderr, done.returncode)
+    output = Output(program.name, stdout, stderr, process.returncode)
     if output.code not in accept:
         raise StrongholdError(host, attempt, *explain(output))
     return output
+
+
+def _ended(process: subprocess.Popen[bytes], stdin: bytes, timeout: float, watch: Watch | None) -> tuple[bytes, bytes]:
+    """What it wrote. Raises TimeoutExpired, and what ``watch`` does."""
+    deadline = time.monotonic() + timeout
+    given: bytes | None = stdin  # communicate() takes it once
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            return process.communicate(given, left if watch is None else min(left, _WATCHED))
+        except subprocess.TimeoutExpired:
+            if watch is None or left <= _WATCHED:
+                raise
+            watch()
+            given = None
 
 
 def _as(identity: tuple[int, int] | None) -> dict[str, Any]:

@@ -55,6 +55,7 @@ class Reach:
     made, ``memory`` absolute paths of folders that it alone sees, in memory. ``capabilities`` are all that it may have.
     ``devices`` are device nodes. ``families`` are those of its sockets, AF_UNIX where there are none: an empty list would admit
     all, and not every systemd knows "none". ``peers`` are addresses, the only ones that it exchanges packets with; none is all.
+    With ``volumes`` it makes snapshots of logical volumes, and mounts them where it alone sees them.
     """
 
     writes: tuple[str, ...] = ()
@@ -64,26 +65,38 @@ class Reach:
     peers: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     memory: tuple[str, ...] = ()
+    volumes: bool = False
 
     def lines(self) -> list[str]:
+        extra = _OF_VOLUMES if self.volumes else Reach()
+        devices = self.devices + extra.devices
         return [
             "UMask=0077",
             "LimitCORE=0",
             "NoNewPrivileges=true",
-            f"CapabilityBoundingSet={' '.join(self.capabilities)}",
+            f"CapabilityBoundingSet={' '.join(self.capabilities + extra.capabilities)}",
             "AmbientCapabilities=",
             "ProtectSystem=strict",
-            *_listed("ReadWritePaths", self.writes),
+            *_listed("ReadWritePaths", self.writes + extra.writes),
             *_listed("StateDirectory", self.state),
             *(f"TemporaryFileSystem={folder}:mode=0700,size={_SHARE}" for folder in self.memory),
             *_BEFORE_DEVICES,
-            *(["DevicePolicy=closed"] if self.devices else ["PrivateDevices=true"]),
-            *(f"DeviceAllow={device} rw" for device in self.devices),
+            *(["DevicePolicy=closed"] if devices else ["PrivateDevices=true"]),
+            *(f"DeviceAllow={device} rw" for device in devices),
             *_BELOW_DEVICES,
             f"RestrictAddressFamilies={' '.join(self.families or ('AF_UNIX',))}",
             *(["IPAddressDeny=any", f"IPAddressAllow={' '.join(self.peers)}"] if self.peers else []),
             *_BELOW_FAMILIES,
+            *(["SystemCallFilter=@mount"] if self.volumes else []),
         ]
+
+
+# LVM writes to the devices below a group, keeps copies of what it knows of them, and waits for udev by a semaphore.
+_OF_VOLUMES = Reach(
+    writes=("-/etc/lvm", "-/run/lvm", "-/run/lock"),
+    capabilities=("CAP_SYS_ADMIN", "CAP_MKNOD"),
+    devices=("/dev/mapper/control", "block-*"),
+)
 
 
 @dataclass(frozen=True)

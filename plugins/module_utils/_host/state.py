@@ -41,6 +41,7 @@ class Mount(TypedDict):
     options: list[str]
     free_mb: int
     read_ahead_sectors: int | None
+    logical_volume: bool
 
 
 class FileSystem(TypedDict):

@@ -215,6 +215,7 @@ def mount(path: str) -> Mount:
         "options": best[2],
         "free_mb": room.f_bavail * room.f_frsize // MIB,
         "read_ahead_sectors": int(ahead) * 2 if ahead else None,
+        "logical_volume": (read(block + "/dm/uuid") or "").startswith("LVM-"),
     }
 
 

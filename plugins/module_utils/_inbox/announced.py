@@ -13,7 +13,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import FILES, NAME, PHYSICAL, TAG, Manifest
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import FILES, NAME, OF_FILES, TAG, Manifest
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.restic import Snapshot
 
 LARGEST = 16 << 20
@@ -58,7 +58,7 @@ def refusal(manifest: Manifest, listed: Sequence[Snapshot], sender: Sender, know
         "there is one of that id": manifest.id in known,
         "it is said to be of another member": (manifest.member.rpartition(":")[0], manifest.replica_set)
         != (sender.host, sender.replica_set),
-        "it is no copy of all files": manifest.method != PHYSICAL
+        "it is no copy of all files": manifest.method not in OF_FILES
         or manifest.partial
         or bool(manifest.items)
         or len(manifest.streams) != 1

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A physical backup: the files of one member, as they lie while its server writes nothing.
+"""A physical backup: the files of one member, as they lie while its server writes nothing, or in a snapshot of their volume.
 
 PRIVATE to the collection.
 """
@@ -10,8 +10,11 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.origin import (
     ATTEMPT,
@@ -28,8 +31,19 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connect
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._physical.layout import LEFT_OUT, Layout
 from ansible_collections.stronghold.mongodb.plugins.module_utils._physical.lock import locked
-from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import FILES, PHYSICAL, Manifest, Stream
+from ansible_collections.stronghold.mongodb.plugins.module_utils._physical.snapshot import mounted
+from ansible_collections.stronghold.mongodb.plugins.module_utils._physical.volume import Place, Volume
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import (
+    FILES,
+    PHYSICAL,
+    SNAPSHOT,
+    Manifest,
+    Stream,
+)
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.restic import Restic
+
+if TYPE_CHECKING:
+    from bson import Timestamp
 
 
 @dataclass(frozen=True)
@@ -40,32 +54,49 @@ class Taken:
     locked: float
 
 
-def capture(login: Login, restic: Restic, layout: Layout) -> Taken:
-    """Save them, and write the manifest. Raises StrongholdError; then there is no backup, and the server is unlocked."""
+@dataclass
+class _Still:
+    """Files of one moment, in ``folder``: all up to ``sure`` is in them, nothing after ``latest``.
+
+    ``watch`` raises StrongholdError where they do not last. ``locked``, in seconds, is known when they are needed no more.
+    """
+
+    folder: Path
+    sure: Timestamp
+    latest: Timestamp
+    rollback_id: int
+    watch: Callable[[], None] | None = None
+    locked: float = 0.0
+
+
+def capture(login: Login, restic: Restic, layout: Layout, source: tuple[Volume, Place] | None = None) -> Taken:
+    """Save them, and write the manifest; with ``source`` out of a snapshot of that volume, otherwise while the server is locked.
+
+    Raises StrongholdError; then there is no backup, the server is not locked, and no snapshot is left.
+    """
     begun = time.time()
     name = new_id(begun)
     with connect(login, ATTEMPT) as client:
         set_name, rolled_back = require_data(client, login)
         version, compatibility = str(client.server_info()["version"]), compatibility_of(client)
         member = str(client.admin.command("hello")["me"])
-    with locked(login) as held:
-        applied, rolled_now = _position(login)
-        snapshot = restic.save_content(layout.folder, PHYSICAL, f"{OF_BACKUP}{name}", without=LEFT_OUT)
-    if rolled_now != rolled_back:
+    with _locked(login, layout) if source is None else _frozen(login, restic.host, source, name) as still:
+        tag = f"{OF_BACKUP}{name}"
+        snapshot = restic.save_content(still.folder, PHYSICAL, tag, without=LEFT_OUT, watch=still.watch)
+    if still.rollback_id != rolled_back:
         remedy = "take another one when the set has settled"
         raise StrongholdError(login.where, ATTEMPT, "the member rolled back meanwhile", remedy)
-    at = cluster_time(applied)
     manifest = Manifest(
         id=name,
-        method=PHYSICAL,
+        method=PHYSICAL if source is None else SNAPSHOT,
         replica_set=set_name,
         member=member,
         server_version=version,
         compatibility=compatibility,
         begun=moments.text(begun, "milliseconds"),
         ended=moments.text(time.time(), "milliseconds"),
-        cluster_time=at,
-        consistent_at=at,
+        cluster_time=cluster_time(still.sure),
+        consistent_at=cluster_time(still.latest),
         rollback_id=rolled_back,
         partial=False,
         streams=(Stream(FILES, snapshot.id, layout.size, snapshot.tree),),
@@ -73,10 +104,30 @@ def capture(login: Login, restic: Restic, layout: Layout) -> Taken:
         storage=layout.storage,
     )
     complete(restic, manifest)
-    return Taken(manifest, held.seconds)
+    return Taken(manifest, still.locked)
 
 
-def _position(login: Login) -> tuple[Any, int]:
+@contextmanager
+def _locked(login: Login, layout: Layout) -> Iterator[_Still]:
+    with locked(login) as held:
+        applied, rolled_back = _position(login)
+        still = _Still(layout.folder, applied, applied, rolled_back)
+        yield still
+    still.locked = held.seconds
+
+
+@contextmanager
+def _frozen(login: Login, host: str, source: tuple[Volume, Place], name: str) -> Iterator[_Still]:
+    """What the journal had before the snapshot is in it, what was applied after it is not."""
+    volume, place = source
+    with connect(login, ATTEMPT) as client:
+        durable = client.admin.command("replSetGetStatus")["optimes"]["durableOpTime"]["ts"]
+    with mounted(host, volume, place, f"stronghold-{name}") as taken:
+        applied, rolled_back = _position(login)
+        yield _Still(taken.folder, durable, applied, rolled_back, taken.require_sound)
+
+
+def _position(login: Login) -> tuple[Timestamp, int]:
     """The last time that the member has applied, and its rollback id."""
     with connect(login, ATTEMPT) as client:
         rolled_back = require_data(client, login)[1]

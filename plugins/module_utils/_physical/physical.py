@@ -30,11 +30,19 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors im
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.patience import patience
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.systemd import Systemd
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect
+from ansible_collections.stronghold.mongodb.plugins.module_utils._physical import lock, snapshot
 from ansible_collections.stronghold.mongodb.plugins.module_utils._physical.capture import capture
 from ansible_collections.stronghold.mongodb.plugins.module_utils._physical.choice import Chosen, Elsewhere, Refused, choose
 from ansible_collections.stronghold.mongodb.plugins.module_utils._physical.layout import ATTEMPT, RATE, Layout, lay, require_time
 from ansible_collections.stronghold.mongodb.plugins.module_utils._physical.settings import PhysicalSettings
-from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import TAG
+from ansible_collections.stronghold.mongodb.plugins.module_utils._physical.volume import (
+    Place,
+    Volume,
+    hindrance,
+    place_of,
+    volumes,
+)
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import PHYSICAL, SNAPSHOT, TAG
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.restic import LONG, Restic
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.trouble import without_password
 
@@ -56,8 +64,8 @@ class Memory:
     """Times are ISO 8601, empty where there was none yet: ``ran`` is the last run, ``good`` the last that saved all that was due.
 
     ``elsewhere`` is the member that was the one in the last run, where it was not this. ``locked`` is how long the server wrote
-    nothing, in seconds, and ``rate`` how many bytes were saved in one of them, of the last backup. ``backups`` are those of the
-    last run that took any.
+    nothing, in seconds, of the last backup, 0 where it was out of a snapshot; ``rate`` how many bytes were saved in a second of
+    the last one that was not. ``backups`` are those of the last run that took any.
     """
 
     ran: str = ""
@@ -113,6 +121,8 @@ def physical(settings: PhysicalSettings, tell: Tell) -> list[StrongholdError]:
 def _alone(settings: PhysicalSettings, known: Memory, tell: Tell, *, wanted: bool) -> tuple[Memory, list[StrongholdError]]:
     host = platform.node()
     with locks.held(locks.PHYSICAL, host, ATTEMPT), locks.held(locks.restart(settings.service), host, ATTEMPT):
+        for line in give_back(settings):
+            tell(line)
         failures: list[StrongholdError] = []
         taken: list[str] = []
         for vault in settings.vaults:
@@ -132,12 +142,30 @@ def _save(settings: PhysicalSettings, restic: Restic, known: Memory, tell: Tell)
     """Into one repository."""
     _await_turn(settings)
     layout, window = _layout(settings)
-    require_time(settings.login.where, layout, known.rate or RATE, window)
-    taken = capture(settings.login, restic, layout)
+    source = _source(settings, restic.host, layout, tell)
+    if source is None:
+        require_time(settings.login.where, layout, known.rate or RATE, window)
+    taken = capture(settings.login, restic, layout, source)
     where = without_password(restic.place.url)
-    tell(f"took the backup {taken.manifest.id} into {where}: {layout.size} bytes, the server was locked for {taken.locked:.1f} s")
-    rate = layout.size / max(taken.locked, 0.001)
-    return replace(known, locked=round(taken.locked, 3), rate=round(rate), backups=(taken.manifest.id,))
+    how = f"the server was locked for {taken.locked:.1f} s" if source is None else "out of a snapshot"
+    tell(f"took the backup {taken.manifest.id} into {where}: {layout.size} bytes, {how}")
+    rate = known.rate if source else round(layout.size / max(taken.locked, 0.001))
+    return replace(known, locked=round(taken.locked, 3), rate=rate, backups=(taken.manifest.id,))
+
+
+def _source(settings: PhysicalSettings, host: str, layout: Layout, tell: Tell) -> tuple[Volume, Place] | None:
+    """The volume of which a snapshot is taken, None where the server is locked. Raises StrongholdError where it is not to be."""
+    if settings.method == PHYSICAL:
+        return None
+    place = place_of(layout.folder)
+    volume = next((one for one in volumes(host) if one.uuid == place.uuid), None) if place else None
+    reason = hindrance(volume) if volume else f"{layout.folder} lies on no logical volume with XFS or ext4"
+    if volume and place and not reason:
+        return volume, place
+    if settings.method == SNAPSHOT:
+        raise StrongholdError(host, ATTEMPT, reason, "mend that, or have the server locked meanwhile (method: physical)")
+    tell(f"has the server locked for this backup: {reason}")
+    return None
 
 
 def _is_due(restic: Restic) -> bool:
@@ -186,6 +214,13 @@ def _window(client: MongoClient[dict[str, Any]]) -> float:
     return float(last["ts"].time - first["ts"].time) if first and last else 0.0
 
 
+def give_back(settings: PhysicalSettings) -> list[str]:
+    """Undo what a program that was killed had left, a locked server or a snapshot; a line for each. Raises StrongholdError."""
+    unlocked = lock.release(settings.login)
+    removed = [] if settings.method == PHYSICAL else snapshot.release(platform.node())
+    return [*([unlocked] if unlocked else []), *(f"removed the snapshot {name}, which was left" for name in removed)]
+
+
 def ask(settings: PhysicalSettings, tell: Tell) -> list[StrongholdError]:
     """Have the service take one now, wait for it, and tell what came of it; so it is protected as one of the timer."""
     unit = Systemd(_UNIT, timeout=LONG)
@@ -225,7 +260,8 @@ def state(home: Path) -> tuple[list[str], list[str]]:
         lines.append(f"{known.elsewhere} is the one")
     if known.good:
         age = now - moments.parse(known.good)
-        lines.append(f"last backup: {span(age)} ago, the server was locked for {known.locked:.1f} s")
+        how = f"the server was locked for {known.locked:.1f} s" if known.locked else "out of a snapshot"
+        lines.append(f"last backup: {span(age)} ago, {how}")
         if age > LATE and not known.elsewhere:
             reasons.append(f"the last backup is {span(age)} old")
     return lines, reasons

@@ -23,7 +23,11 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.setting
 )
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.fields import filled, unfit, unusable
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import PHYSICAL, SNAPSHOT
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.restic import Place, Restic
+
+AUTO = "auto"
+METHODS = (AUTO, PHYSICAL, SNAPSHOT)
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,10 @@ class PlaceOfVault:
 class PhysicalSettings:
     """``login`` reaches the server of this host, which is the unit ``service`` and has its data in ``db_path``.
 
-    There is a vault for each backup host. ``ca_file`` is whom their servers must be signed by, ``certificate_file`` holds
-    certificate and key of this host. ``metrics_file`` receives metrics for the textfile collector of Prometheus' node exporter.
+    ``method`` is one of ``METHODS``: with ``AUTO`` files are read out of a snapshot of their logical volume where there can be
+    one, and otherwise while the server is locked. There is a vault for each backup host. ``ca_file`` is whom their servers must
+    be signed by, ``certificate_file`` holds certificate and key of this host. ``metrics_file`` receives metrics for the textfile
+    collector of Prometheus' node exporter.
     """
 
     login: Login
@@ -49,6 +55,7 @@ class PhysicalSettings:
     certificate_file: str | None = None
     metrics_file: str | None = None
     service: str = "mongod"
+    method: str = PHYSICAL
     state: ClassVar[str] = "stronghold/physical"
 
     @property
@@ -82,6 +89,8 @@ def _unfit(found: Mapping[str, Any]) -> Iterator[str]:
     service = found.get("service", "mongod")
     if not isinstance(service, str) or not service:
         yield "service is not the name of a unit"
+    if found.get("method", PHYSICAL) not in METHODS:
+        yield f"method is none of {', '.join(METHODS)}"
     vaults = found["vaults"]
     if not isinstance(vaults, list) or not vaults:
         yield "vaults is no list, or an empty one"

@@ -41,6 +41,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
                 "user": {"type": "str"},
                 "on_failure": {"type": "str"},
                 "background": {"type": "bool", "default": False},
+                "volumes": {"type": "bool", "default": False},
                 "restart": {"type": "str", "choices": ["no", "on-failure", "always"]},
                 "limits": {"type": "dict", "default": {}},
                 **{name: {"type": "list", "elements": "str", "default": []} for name in _LISTS},
@@ -99,7 +100,8 @@ class Declared:
             attempt = f"accept the units of the command {command.name}"
             raise StrongholdError(platform.node(), attempt, "; ".join(reasons), "correct them")
         reached = {name: tuple(service[name] or ()) for name in _LISTS[1:]}
-        reach = units.Reach(**{**reached, "state": tuple(dict.fromkeys((*command.state, *reached["state"])))})
+        state = tuple(dict.fromkeys((*command.state, *reached["state"])))
+        reach = units.Reach(**{**reached, "state": state, "volumes": service["volumes"]})
         words = {
             name: service[name] for name in ("description", "kind", "timeout", "user", "on_failure", "restart", "background")
         }

@@ -4,8 +4,8 @@
 
 """``stronghold physical``: saves the files of this member's server, where it is the one. Run once a day, on every member.
 
-``stronghold physical run`` has its service do so at once, ``status`` tells of the last one. ``release`` gives back a lock that a
-run was killed with: its service does so whenever it ends.
+``stronghold physical run`` has its service do so at once, ``status`` tells of the last one. ``release`` gives back a lock and
+removes a snapshot that a run was killed with: its service does so whenever it ends.
 
 PRIVATE to the collection.
 """
@@ -48,10 +48,9 @@ def _status(settings: PhysicalSettings, tell: Tell, _words: Sequence[str]) -> li
 
 
 def _release(settings: PhysicalSettings, tell: Tell, _words: Sequence[str]) -> list[StrongholdError]:
-    from ansible_collections.stronghold.mongodb.plugins.module_utils._physical.lock import release
+    from ansible_collections.stronghold.mongodb.plugins.module_utils._physical.physical import give_back
 
-    line = release(settings.login)
-    if line:
+    for line in give_back(settings):
         tell(line)
     return []
 

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.feed import Feed, feed
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base.run import EXITS, Output, Program, run, stream
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base.run import EXITS, Output, Program, Watch, run, stream
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.trouble import Kind, RepositoryError, away, kind_of
 
 QUICK = 120  # seconds for what reads no data, also of a large repository
@@ -170,20 +170,22 @@ class Restic:
 
     def save_folder(self, folder: Path, *tags: str) -> str:
         """Save the files in ``folder``, and tell the snapshot."""
-        return self._save_files(folder, str(folder), tags, ())
+        return self._save_files(folder, str(folder), tags)
 
-    def save_content(self, folder: Path, *tags: str, without: Sequence[str] = ()) -> Snapshot:
+    def save_content(self, folder: Path, *tags: str, without: Sequence[str] = (), watch: Watch | None = None) -> Snapshot:
         """Save what is in ``folder``, so that this is the root of the snapshot; ``without`` are paths of it that are left out.
 
-        In ``without`` a star stands for any part of a name.
+        In ``without`` a star stands for any part of a name. What ``watch`` raises ends it.
         """
-        saved = self._save_files(folder, ".", tags, [f"{_literally(str(folder))}/{path}" for path in without])
+        saved = self._save_files(folder, ".", tags, [f"{_literally(str(folder))}/{path}" for path in without], watch)
         return next(one for one in self.snapshots(*tags) if one.id.startswith(saved))
 
-    def _save_files(self, folder: Path, path: str, tags: Sequence[str], without: Sequence[str]) -> str:
+    def _save_files(
+        self, folder: Path, path: str, tags: Sequence[str], without: Sequence[str] = (), watch: Watch | None = None
+    ) -> str:
         excluded = (word for pattern in without for word in ("--exclude", pattern))
         words = ("backup", path, "--ignore-inode", "--ignore-ctime", *excluded, *self._about(tags))
-        return _summary(self._run(f"save {folder}", *words, timeout=LONG, folder=folder))[0]
+        return _summary(self._run(f"save {folder}", *words, timeout=LONG, folder=folder, watch=watch))[0]
 
     def restore(self, snapshot: str, folder: Path) -> None:
         """Put all files of it into ``folder``, with the owners that they had where this process may give files away."""
@@ -263,7 +265,13 @@ class Restic:
         )
 
     def _run(
-        self, attempt: str, *words: str, timeout: float = QUICK, source: Place | None = None, folder: Path | None = None
+        self,
+        attempt: str,
+        *words: str,
+        timeout: float = QUICK,
+        source: Place | None = None,
+        folder: Path | None = None,
+        watch: Watch | None = None,
     ) -> Output:
         self._reach(attempt)
         program = self._program(*words, source=source)
@@ -274,6 +282,7 @@ class Restic:
             timeout=timeout,
             environment=program.environment,
             folder=folder,
+            watch=watch,
             accept=EXITS,
             missing=program.missing,
             slow=program.slow,

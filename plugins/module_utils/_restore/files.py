@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.private_server import PrivateServer
-from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import FILES, PHYSICAL, Manifest
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import FILES, OF_FILES, Manifest
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.restic import Restic
 
 ATTEMPT = "restore the files of a backup"
@@ -32,7 +32,7 @@ def put(restic: Restic, manifest: Manifest, server: PrivateServer) -> PrivateSer
     Raises StrongholdError.
     """
     folder = server.db_path
-    if manifest.method != PHYSICAL:
+    if manifest.method not in OF_FILES:
         raise StrongholdError(restic.host, ATTEMPT, f"{manifest.id} is a {manifest.method} backup", "choose another one")
     if any(folder.iterdir()):
         raise StrongholdError(restic.host, ATTEMPT, f"{folder} is not empty", "name an empty folder")
