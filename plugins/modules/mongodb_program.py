@@ -197,7 +197,7 @@ options:
             description: Unit that is started where this one fails, in the terms of C(OnFailure=); C(%n) in it is this one's name.
             type: str
           background:
-            description: Whether others come first where processor or disk are short.
+            description: Whether others come first where processor, disk or memory are short.
             type: bool
             default: false
           volumes:

@@ -19,7 +19,7 @@ MANAGED = "# Managed by stronghold.mongodb."
 # However often it is started, or fails: a host is not left without it.
 _ALWAYS = "StartLimitIntervalSec=0"
 # Locks and records of the collection are root's; others use them too, so that the folder stays when a service has ended.
-_BACKGROUND = ["Nice=10", "CPUWeight=20", "IOWeight=20", "IOSchedulingClass=idle"]
+_BACKGROUND = ["Nice=10", "CPUWeight=20", "IOWeight=20", "IOSchedulingClass=idle", "OOMScoreAdjust=500"]
 _UNSWAPPED = "MemorySwapMax=0"  # what it holds in clear, in folders in memory too, goes to no disk (systemd.resource-control(5))
 _SHARE = "50%"  # of the host's memory
 _LOCKS = ["RuntimeDirectory=stronghold", "RuntimeDirectoryPreserve=yes"]
@@ -107,7 +107,7 @@ class Service:
     seconds, of a oneshot for each run, of another one for its start. ``restart`` is a value of Restart=, ``limits`` are names of
     systemd.exec(5) without ``Limit`` and their values. ``on_failure`` is a unit that is started where it fails. ``afterwards`` is
     a command line that is run when it has ended, however. Without a ``user`` it is root, with no more than what ``reach`` lets it
-    do. One in the ``background`` gets processor and disk after all others.
+    do. One in the ``background`` gets processor and disk after all others, and goes first where memory is short.
     """
 
     name: str
