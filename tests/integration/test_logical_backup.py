@@ -26,7 +26,7 @@ from integration.harness import Mongod, mongods, until
 from integration.ports import first
 from pymongo.errors import PyMongoError
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._backup import reading
+from ansible_collections.stronghold.mongodb.plugins.module_utils._backup import logical, reading
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.content import Selection
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.logical import LOG, Capture
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.reading import Read, Reader
@@ -106,6 +106,8 @@ def test_all_that_a_server_holds_is_in_it(client: pymongo.MongoClient[dict[str, 
 def test_the_manifest_is_what_makes_it_one(client: pymongo.MongoClient[dict[str, Any]], restic: Restic) -> None:
     client.shop.a.insert_one({"a": 1})
     taken = capture(restic)
+    assert taken.consistent_at == taken.cluster_time
+    assert len(restic.snapshots(f"backup={taken.id}")) == len(taken.streams) + 1, "the oplog, which nobody needs, is not saved"
     saved = [one for one in restic.snapshots(manifest.TAG) if f"backup={taken.id}" in one.tags]
     with restic.dump(saved[0].id, manifest.NAME) as chunks:
         assert manifest.read("vault-a", b"".join(chunks).decode()) == taken
@@ -232,7 +234,7 @@ class TestFailure:
             before = restic.snapshots()
             dying = threading.Timer(0.7, server.stop, kwargs={"kill": True})
             dying.start()
-            with pytest.raises(StrongholdError, match="could not take a backup"):
+            with pytest.raises(StrongholdError, match=r"could not (take a backup|follow its oplog)"):
                 while True:
                     before = restic.snapshots()
                     Capture(Login("127.0.0.1", PORT + 1, tls=False), restic).run()
@@ -307,10 +309,15 @@ class TestCatalogue:
 class TestMeanwhile:
     """What happens while a backup is taken is in its oplog, so that the end of it is one point in time."""
 
+    @pytest.mark.parametrize("held", [logical._HELD, 1000])
     def test_a_collection_that_comes_meanwhile_makes_it_consistent_at_its_end(
-        self, client: pymongo.MongoClient[dict[str, Any]], restic: Restic, monkeypatch: pytest.MonkeyPatch
+        self, client: pymongo.MongoClient[dict[str, Any]], restic: Restic, monkeypatch: pytest.MonkeyPatch, held: int
     ) -> None:
+        """Whether the oplog fits into memory or not."""
+        client.shop.late.drop()
+        monkeypatch.setattr(logical, "_HELD", held)
         monkeypatch.setattr(reading, "_MANY", 10)
+        client.shop.a.drop()
         client.shop.a.insert_many([{"_id": number, "x": "x" * 2000} for number in range(20_000)])
 
         def come() -> None:

@@ -12,9 +12,9 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -56,11 +56,17 @@ if TYPE_CHECKING:
 LOG = "oplog.bson"
 _SETTLE = 5  # seconds
 _SILENCE = 600  # seconds; no other member takes over from one whose disk is slow, and all that was read would be read again
+_HELD = 32 << 20  # bytes of the oplog in memory
 TOOL = "stronghold.mongodb"
 
 
 class _Stopped(Exception):
     """Another stream has failed."""
+
+
+def _go_on(stop: Event) -> None:
+    if stop.is_set():
+        raise _Stopped
 
 
 class _Saving:
@@ -71,8 +77,7 @@ class _Saving:
         self._digest, self._size = hashlib.sha256(), 0
 
     def write(self, data: bytes) -> None:
-        if self._stop.is_set():
-            raise _Stopped
+        _go_on(self._stop)
         self._pace.spend(len(data))
         self._digest.update(data)
         self._size += len(data)
@@ -81,6 +86,32 @@ class _Saving:
     def stream(self) -> Stream:
         """Once it is saved."""
         return Stream(self.name, self._saving.snapshot, self._size, self._digest.hexdigest())
+
+
+class _Log:
+    """The oplog beside the streams. Most backups need none of it, so that it is saved when it is too much to hold in memory."""
+
+    def __init__(self, save: Callable[[], _Saving]) -> None:
+        self._save, self._held = save, bytearray()
+        self._saving: _Saving | None = None
+
+    def write(self, data: bytes) -> None:
+        if self._saving is None and len(self._held) + len(data) > _HELD:
+            self.pour(self._save())
+        if self._saving is None:
+            self._held += data
+        else:
+            self._saving.write(data)
+
+    def pour(self, saving: _Saving) -> None:
+        """Have what is held, and all that follows, saved."""
+        self._saving = saving
+        saving.write(bytes(self._held))
+        self._held.clear()
+
+    def stream(self) -> Stream | None:
+        """Once it is saved; None where it is held."""
+        return self._saving.stream() if self._saving else None
 
 
 @dataclass
@@ -119,7 +150,7 @@ class Capture:
             laid = content.streams(listed, sizes)
             version = str(client.server_info()["version"])
             compatibility = compatibility_of(client)
-        saved, oplog = self._save_beside_log(name, laid, Head(version, TOOL, ()), first)
+        saved, log = self._save_beside_log(name, laid, Head(version, TOOL, ()), first)
         with connect(self.login, ATTEMPT) as client:
             same = _same(before, listed) and _same(listed, content.found(client, self.selection))
             if require_data(client, self.login)[1] != rolled_back:
@@ -140,7 +171,7 @@ class Capture:
             consistent_at=cluster_time(first if whole else self._last or first),
             rollback_id=rolled_back,
             partial=self.selection != Selection(),
-            streams=(*(stream for stream, _read in saved), *([] if whole else [oplog])),
+            streams=(*(stream for stream, _read in saved), *([] if whole else [self._kept(name, log)])),
             items=tuple(sorted(items, key=lambda item: (item.database, item.collection))),
         )
         complete(self.restic, manifest)
@@ -148,9 +179,9 @@ class Capture:
 
     def _save_beside_log(
         self, name: str, laid: Mapping[str, Sequence[Found]], head: Head, first: Timestamp
-    ) -> tuple[list[tuple[Stream, list[Item]]], Stream]:
+    ) -> tuple[list[tuple[Stream, list[Item]]], _Log]:
         with ThreadPoolExecutor(1) as pool:
-            log = pool.submit(self._save_log, name, first)
+            log = pool.submit(self._read_log, name, first)
             try:
                 saved = self._save_all(name, laid, head, first)
                 with connect(self.login, ATTEMPT) as client:
@@ -163,20 +194,34 @@ class Capture:
                 raise
             return saved, log.result()
 
-    def _save_log(self, name: str, first: Timestamp) -> Stream:
+    def _read_log(self, name: str, first: Timestamp) -> _Log:
         """The oplog from ``first`` until ``_last`` is known and read, as ``mongorestore --oplogFile`` reads it."""
         try:
-            with following(self.login, None, (first.time, first.inc), silence=_SILENCE) as tail, self._file(name, LOG) as into:
-                saving = _Saving(LOG, into, self._stop, Pace(0))
+            with following(self.login, None, (first.time, first.inc), silence=_SILENCE) as tail, ExitStack() as saves:
+                log = _Log(lambda: self._log(saves.enter_context(self._file(name, LOG))))
                 reached: tuple[int, int] = (0, 0)
                 while self._last is None or reached < (self._last.time, self._last.inc):
                     entries = tail.read()
-                    saving.write(b"".join(entry.raw for entry in entries))
+                    _go_on(self._stop)
+                    log.write(b"".join(entry.raw for entry in entries))
                     reached = entries[-1].position.at if entries else reached
         except BaseException:
             self._stop.set()
             raise
+        return log
+
+    def _kept(self, name: str, log: _Log) -> Stream:
+        """All of it, saved by now at the latest."""
+        saved = log.stream()
+        if saved is not None:
+            return saved
+        with self._file(name, LOG) as into:
+            saving = self._log(into)
+            log.pour(saving)
         return saving.stream()
+
+    def _log(self, into: Saving) -> _Saving:
+        return _Saving(LOG, into, self._stop, Pace(0))
 
     def _file(self, name: str, file: str) -> AbstractContextManager[Saving]:
         return self.restic.save(file, LOGICAL, f"{OF_BACKUP}{name}")
