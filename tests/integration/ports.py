@@ -41,6 +41,7 @@ BLOCKS = {
     "test_backup_killed": range(21550, 21555),
     "test_inbox": range(21580, 21590),
     "test_physical": range(21590, 21600),
+    "test_snapshot": range(21600, 21610),
 }
 OURS = "20000-21999"
 assert sum(map(len, BLOCKS.values())) == len(set().union(*BLOCKS.values())), "two files share a port"

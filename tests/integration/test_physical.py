@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import signal
@@ -16,77 +15,29 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pymongo
 import pytest
 from integration import ports
 from integration.backups import PASSWORD, repository
 from integration.harness import ROOT, Mongod, mongods, until
 from integration.past import Host
-from pymongo.errors import PyMongoError
+from integration.transfers import ACCOUNTS, EACH, restored, transfers
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import locks
-from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.private_server import PrivateServer
 from ansible_collections.stronghold.mongodb.plugins.module_utils._physical import lock, physical
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.catalogue import Catalogue, look
-from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import Manifest
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.restic import Restic
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.verify import verify
-from ansible_collections.stronghold.mongodb.plugins.module_utils._restore import files
 from lab import binaries
 
 PORT = ports.first(__file__)
 ADMIN = {"username": "admin", "password": PASSWORD}
 ACTIONS = ["fsync", "unlock", "getCmdLineOpts", "replSetGetConfig", "replSetGetStatus", "serverStatus"]
 READ = [("local", "oplog.rs"), ("admin", "system.version")]
-ACCOUNTS, EACH = 20, 100
 KILLS = 20 if os.environ.get("STRONGHOLD_LONG") else 3
-
-
-@dataclass
-class Workload:
-    """Transfers of which the sum is constant; ``done`` are numbers of those that a majority has acknowledged."""
-
-    servers: list[Mongod]
-    done: list[int] = field(default_factory=list)
-    stopped: threading.Event = field(default_factory=threading.Event)
-
-    def run(self) -> None:
-        address = ",".join(server.address for server in self.servers)
-        with pymongo.MongoClient(address, replicaSet="shop", **ADMIN) as client, client.start_session() as session:
-            number = 0
-            while not self.stopped.is_set():
-                number += 1
-                try:
-                    with session.start_transaction(write_concern=pymongo.WriteConcern("majority")):
-                        bank = client.bank
-                        bank.accounts.update_one({"_id": number % ACCOUNTS}, {"$inc": {"has": -1}}, session=session)
-                        bank.accounts.update_one({"_id": number * 7 % ACCOUNTS}, {"$inc": {"has": 1}}, session=session)
-                        bank.transfers.insert_one({"_id": number}, session=session)
-                except PyMongoError:
-                    continue
-                self.done.append(number)
-
-
-@contextmanager
-def transfers(servers: list[Mongod]) -> Iterator[Workload]:
-    with servers[0].client(**ADMIN) as client:
-        client.bank.accounts.drop()
-        client.bank.transfers.drop()
-        client.bank.create_collection("transfers")
-        client.bank.accounts.insert_many([{"_id": number, "has": EACH} for number in range(ACCOUNTS)])
-    load = Workload(servers)
-    thread = threading.Thread(target=load.run)
-    thread.start()
-    try:
-        until(lambda: len(load.done) > 20)
-        yield load
-    finally:
-        load.stopped.set()
-        thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -173,29 +124,18 @@ def site(
     assert not made.is_locked()
 
 
+def addresses(servers: list[Mongod]) -> list[str]:
+    return [server.address for server in servers]
+
+
 def caught_up(servers: list[Mongod]) -> bool:
     with servers[0].client(**ADMIN) as client:
         members = client.admin.command("replSetGetStatus")["members"]
     return {one["stateStr"] for one in members} == {"PRIMARY", "SECONDARY"} and len({one["optime"]["ts"] for one in members}) == 1
 
 
-def restored(site: Site, taken: Manifest, folder: Path) -> tuple[int, set[int]]:
-    """The sum of all accounts, and the transfers that are there."""
-    folder.mkdir()
-    server = PrivateServer(
-        str(binaries.mongod_tree("6.0.27") / "bin/mongod"), folder, {"wiredTiger": {"engineConfig": {"cacheSizeGB": 0.25}}},
-        getpass.getuser(), 60,
-    )  # fmt: skip
-    with (
-        files.put(site.restic, taken, server).running() as socket,
-        pymongo.MongoClient(f"mongodb://{str(socket).replace('/', '%2F')}") as client,
-    ):
-        total = sum(one["has"] for one in client.bank.accounts.find())
-        return total, {one["_id"] for one in client.bank.transfers.find()}
-
-
 def test_the_files_hold_all_that_was_acknowledged_before(servers: list[Mongod], site: Site, tmp_path: Path) -> None:
-    with transfers(servers) as load:
+    with transfers(addresses(servers), **ADMIN) as load:
         before = set(load.done)
         code, told, failed = site.run()
         during = len(load.done) - len(before)
@@ -207,7 +147,7 @@ def test_the_files_hold_all_that_was_acknowledged_before(servers: list[Mongod], 
     assert told.startswith(f"took the backup {taken.id} into {site.restic.place.url}: ")
     assert (taken.method, taken.member, taken.items, taken.partial) == ("physical", servers[1].address, (), False)
     assert "mongod.lock" not in {Path(path).name for path in site.restic.files(taken.streams[0].snapshot)}
-    total, there = restored(site, taken, tmp_path / "restored")
+    total, there = restored(site.restic, taken, tmp_path / "restored")
     assert total == ACCOUNTS * EACH
     assert before - there == set()
     verify(site.restic, taken)
@@ -236,7 +176,7 @@ def test_while_one_is_locked_no_second_one_is(servers: list[Mongod], site: Site,
     with servers[1].client(**ADMIN) as client:
         client.admin.command({"fsync": 1, "lock": True})
         try:
-            with transfers(servers):
+            with transfers(addresses(servers), **ADMIN):
                 other = site.of(servers[2])
                 monkeypatch.setenv("STATE_DIRECTORY", str(other.home))
                 for _turn in range(12):

@@ -92,6 +92,7 @@ class Reach:
 
 
 # LVM writes to the devices below a group, keeps copies of what it knows of them, and waits for udev by a semaphore.
+_MODULES_OF_VOLUMES = ("modprobe@dm_snapshot.service", "modprobe@dm_thin_pool.service")  # which it may not load itself
 _OF_VOLUMES = Reach(
     writes=("-/etc/lvm", "-/run/lvm", "-/run/lock"),
     capabilities=("CAP_SYS_ADMIN", "CAP_MKNOD"),
@@ -125,8 +126,11 @@ class Service:
     afterwards: str = ""
 
     def text(self) -> str:
+        modules = _MODULES_OF_VOLUMES if self.reach.volumes else ()
         return _text(
-            [MANAGED, "[Unit]", f"Description={_plain(self.description)}", *_listed("After", self.after), _ALWAYS],
+            [MANAGED, "[Unit]", f"Description={_plain(self.description)}"],
+            _listed("Wants", modules),
+            [*_listed("After", self.after + modules), _ALWAYS],
             [f"OnFailure={self.on_failure}"] if self.on_failure else [],
             [""],
             ["[Service]", f"Type={self.kind}", f"ExecStart={self.command}", f"TimeoutStartSec={self.timeout}"],
