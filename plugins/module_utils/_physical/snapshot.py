@@ -91,7 +91,8 @@ def _make(host: str, origin: Volume, name: str) -> Volume:
     words = ("--yes", "--snapshot", "--ignoremonitoring", "--name", name, "--addtag", MARK, *size, origin.name)
     _run(host, ATTEMPT, "lvcreate", *words)
     full_name = f"{origin.name.partition('/')[0]}/{name}"
-    _run(host, ATTEMPT, "lvchange", "--activate", "y", "--ignoreactivationskip", "--ignoremonitoring", full_name)
+    if origin.thin:  # others are active at once
+        _run(host, ATTEMPT, "lvchange", "--activate", "y", "--ignoreactivationskip", "--ignoremonitoring", full_name)
     return next(one for one in lvm.volumes(host) if one.name == full_name)
 
 
