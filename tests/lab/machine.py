@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from lab.machine_image import PYTHON, SITE_PACKAGES, Image, image
 from lab.shell import LabError, run
@@ -25,13 +25,14 @@ from lab.shell import LabError, run
 UTILS = "plugins/module_utils"
 _ROOT = Path(__file__).resolve().parents[2]
 _BOOTS = 400  # seconds
-_KERNEL = "root=/dev/vda rw console=ttyS0 loglevel=4 systemd.show_status=1 mitigations=off audit=0 nokaslr no_timer_check"
+_KERNEL = "root=/dev/vda rw console=ttyS0 loglevel=4 systemd.show_status=1 mitigations=off audit=0 nokaslr TERM=dumb"
 _OPTIONS = {
     "BatchMode": "yes",
     "IdentitiesOnly": "yes",
     "StrictHostKeyChecking": "no",
     "UserKnownHostsFile": "/dev/null",
     "LogLevel": "ERROR",
+    "ServerAliveInterval": "100",  # three times: who waits for a machine that hangs gives up after five minutes
 }
 
 
@@ -107,7 +108,8 @@ class Machine:
             _piped(pack, [*self.ssh_words, f"mkdir -p {to} && tar -C {to} --no-same-owner -x"])
         else:
             mode = f"{source.stat().st_mode & 0o777:o}"
-            _piped(["cat", str(source)], [*self.ssh_words, f"mkdir -p $(dirname {to}) && cat >{to} && chmod {mode} {to}"])
+            folder = shlex.quote(str(PurePosixPath(target).parent))
+            _piped(["cat", str(source)], [*self.ssh_words, f"mkdir -p {folder} && cat >{to} && chmod {mode} {to}"])
 
     def get(self, source: str, target: Path) -> None:
         """A copy of what is in its folder ``source`` in the folder ``target``, which is made."""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a machine of the lab boots from: a disk of Debian 12 with mongod, restic, LVM and the Python of a host, its kernel, a key."""
+"""What a machine of the lab boots from: its kernel, and a disk of Debian 12 with mongod, restic, LVM and the Python of a host."""
 
 from __future__ import annotations
 
@@ -40,10 +40,12 @@ _FILES = {
     "etc/initramfs-tools/conf.d/lab": "MODULES=list\nRESUME=none\nCOMPRESS=zstd\n",
     "etc/initramfs-tools/modules": "virtio_pci\nvirtio_blk\next4\ncrc32c_generic\n",
 }
-# An emulated processor needs seconds for each.
+# Each would take an emulated processor a second or more.
 _MASKED = (
-    "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer getty.target "
-    "ldconfig.service systemd-hwdb-update.service systemd-timesyncd.service"
+    "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer "
+    "getty.target ldconfig.service systemd-hwdb-update.service systemd-timesyncd.service systemd-pstore.service "
+    "systemd-update-utmp.service systemd-binfmt.service proc-sys-fs-binfmt_misc.automount sys-kernel-debug.mount "
+    "sys-kernel-tracing.mount sys-fs-fuse-connections.mount modprobe@drm.service modprobe@fuse.service"
 )
 _FINISH = f"""
 set -e

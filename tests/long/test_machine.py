@@ -16,7 +16,7 @@ from lab.machine_image import MONGOD, PYTHON, SERVER
 from lab.shell import LabError
 
 DATA = "/srv/data"
-VOLUME = f"""
+VOLUME = """
 set -e
 pvcreate --quiet /dev/disk/by-id/virtio-disk0
 vgcreate --quiet vg /dev/disk/by-id/virtio-disk0
