@@ -91,8 +91,9 @@ clean: setup ## Remove the demo and all that was built and cached
 	@rm -rf $(STRONGHOLD_CACHE)
 
 .PHONY: test-long
-test-long: setup ## Long repetitions: servers of all kinds; the playbook killed at ten tasks, one fresh fleet each
+test-long: setup ## Long repetitions: servers of all kinds; machines; the playbook killed at ten tasks, one fresh fleet each
 	STRONGHOLD_LONG=1 $(BIN)/pytest --numprocesses 2 --dist loadfile tests/integration
+	STRONGHOLD_LONG=1 $(BIN)/pytest --numprocesses 1 tests/long
 	tests/scenario/run --long
 
 .PHONY: bench-converge
