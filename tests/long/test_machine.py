@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +15,9 @@ import pytest
 
 from lab.machine import Machine, machine
 from lab.machine_image import MONGOD, PYTHON, SERVER
-from lab.shell import LabError
+from lab.shell import LabError, run
 
+ROOT = Path(__file__).resolve().parents[2]
 DATA = "/srv/data"
 VOLUME = """
 set -e
@@ -69,6 +72,21 @@ def test_its_python_runs_what_is_in_this_tree(one: Machine) -> None:
     assert one.run(f"{PYTHON}/bin/python -I -c 'import {ERRORS} as errors; print(errors.__name__)'").stdout.strip() == ERRORS
 
 
+def test_ansible_installs_the_program_there(one: Machine, tmp_path: Path) -> None:
+    command = {
+        "command": "expiry",
+        "login": {"tls": False},
+        "service": {"description": "Expiry"},
+        "timer": {"calendar": "2100-01-01"},
+    }
+    inventory = tmp_path / "hosts.json"
+    inventory.write_text(json.dumps({"all": {"hosts": {"one": one.variables}}}))
+    module = ("-m", "stronghold.mongodb.mongodb_program", "-a", json.dumps({"commands": [command]}))
+    run("ansible", "one", "-i", inventory, *module, env={"ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".tree")})
+    assert one.run("systemctl is-active stronghold-expiry.timer").stdout == "active\n"
+    assert "expiry" in one.run("/opt/stronghold/bin/stronghold", "--help").stdout
+
+
 def test_files_and_folders_go_there_and_back(one: Machine, tmp_path: Path) -> None:
     there = tmp_path / "there"
     there.mkdir()
@@ -101,7 +119,14 @@ def test_what_was_synced_survives_a_loss_of_power(one: Machine) -> None:
     assert ask(one, "client.shop.orders.count_documents({})") == [SERVER, "1999"]
 
 
-def test_what_does_not_come_up_tells_its_last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.machine._BOOTS", 5)
-    with pytest.raises(LabError, match=r"(?s)the machine does not come up:\n."), machine(tmp_path / "slow", []):
+def test_what_does_not_come_up_tells_its_last_words(tmp_path: Path) -> None:
+    (tmp_path / "root.qcow2").write_text("no disk")
+    with pytest.raises(LabError, match=r"(?s)does not come up:\n.*not in qcow2 format"), machine(tmp_path, []):
         pass
+
+
+def test_what_does_not_come_up_in_time_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.machine._BOOTS", 1)
+    with pytest.raises(LabError, match="does not come up"), machine(tmp_path, []):
+        pass
+    assert subprocess.run(["pgrep", "--full", str(tmp_path)], check=False, capture_output=True).returncode == 1
