@@ -352,6 +352,27 @@ def test_a_server_that_was_killed_is_no_gap(alone: Mongod, tmp_path: Path) -> No
     assert site.store.content() == b"".join(oplog(alone, found.runs[0][0].first.at, found.runs[0][-1].last.at))
 
 
+def test_a_clock_that_jumps_loses_nothing(members: list[Mongod], tmp_path: Path) -> None:
+    site = Site(tmp_path, (members[2].port,), QUICK)
+    with writing(members[0], 0.02):
+        for ahead in (0, 86400, -86400, 0):
+            site.set_clock(-ahead)
+            with site.archiver():
+                kept = len(site.store.segments())
+                until(lambda kept=kept: len(site.store.segments()) > kept)  # type: ignore[misc]
+                site.set_clock(ahead)  # while it runs
+                kept = len(site.store.segments())
+                until(lambda kept=kept: len(site.store.segments()) > kept + 1)  # type: ignore[misc]
+        end = majority(members[0])
+    with site.archiver():
+        until(lambda: reaches(site, end))
+    found = chain(site.store.segments())
+    assert not found.gaps
+    assert not site.said("gap")
+    (run,) = found.runs
+    assert site.store.content() == b"".join(oplog(members[0], run[0].first.at, run[-1].last.at))
+
+
 def test_a_member_that_cannot_be_reached_is_waited_for_before_there_is_a_gap(members: list[Mongod], tmp_path: Path) -> None:
     site = Site(tmp_path, (members[1].port, PORT + 9), replace(QUICK, grace=4))
     stored(site)
