@@ -173,6 +173,21 @@ def test_a_proof_of_a_clock_that_was_ahead_is_none_of_later(monkeypatch: pytest.
             assert known.proof_is_due((one,)) is due
 
 
+@pytest.mark.parametrize(("newest", "goes"), [(0.0, False), (-1.0, True)])
+def test_what_arrived_today_stays_while_the_clock_is_ahead(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, newest: float, goes: bool
+) -> None:
+    early, late = base(0.2), base(newest)
+    known = Known(Catalogue((early, late), (), ()), remembered(early, late), {late.manifest.id: ["newest"]})
+    restic = Restic("here", Place("/", "/"))
+    gone: list[str] = []
+    monkeypatch.setattr(restic, "forget", gone.extend)
+    monkeypatch.setattr(restic, "prune", lambda: None)
+    with at(monkeypatch, NOW + timedelta(days=1)):
+        Vault(restic, tmp_path, Policy()).drop(known, str)
+    assert gone == ([early.snapshot] if goes else [])
+
+
 @contextmanager
 def at(monkeypatch: pytest.MonkeyPatch, now: datetime) -> Iterator[None]:
     with monkeypatch.context() as patch:
