@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._backup import report, routine
+from ansible_collections.stronghold.mongodb.plugins.module_utils._backup import archive, report, routine
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.archive import gauges
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.gauges import gauges as base_gauges
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.members import Rank, Refused, rank
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.record import RUNS, Record
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.routine import Known, Vault
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.settings import OplogSettings, accepted
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base import moments
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import locks, moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.archiver import State
@@ -222,6 +222,48 @@ def test_what_arrived_today_stays_although_no_rule_keeps_it() -> None:
     known = Known(Catalogue((old, new), (), ()), remembered(old, new), {"0.5": ["newest"]})
     assert known.parting(NOW) == []
     assert known.parting(NOW + timedelta(days=1)) == [old]
+
+
+class Unit:
+    """The service that takes a base."""
+
+    def __init__(self) -> None:
+        self.idle, self.begun = False, 0
+
+    def is_idle(self) -> bool:
+        return self.idle
+
+    def begin(self) -> None:
+        self.begun += 1
+
+
+def test_after_a_gap_a_base_is_taken_once_the_archive_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    unit = Unit()
+    monkeypatch.setattr(archive, "Systemd", lambda _name: unit)
+    bases = archive.Bases()
+    bases.look(1)
+    bases.look(2)
+    bases.want()
+    unit.idle = True
+    bases.look(2)
+    assert unit.begun == 0, "nothing was archived since"
+    unit.idle = False
+    bases.look(3)
+    assert unit.begun == 0, "one that runs may have begun before"
+    unit.idle = True
+    bases.look(4)
+    bases.look(5)
+    assert unit.begun == 1
+
+
+def test_two_archivers_at_once_are_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(archive, "IN_MEMORY", tmp_path)
+    password = "correct horse battery staple"  # noqa: S105 - of none
+    settings = OplogSettings(
+        login=Login("127.0.0.1"), members=("127.0.0.1:9",), repository=str(tmp_path / "none"), password=password
+    )
+    with locks.held(locks.OPLOG, "here", "archive the oplog"), pytest.raises(StrongholdError, match=" is at it since "):
+        archive.archive(settings, str)
 
 
 @pytest.mark.parametrize(
