@@ -9,13 +9,15 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.origin import OF_BACKUP, new_id
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._physical import layout, physical
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
+from ansible_collections.stronghold.mongodb.plugins.module_utils._physical import layout, lock, physical
 from ansible_collections.stronghold.mongodb.plugins.module_utils._physical.choice import (
     Choice,
     Chosen,
@@ -202,6 +204,22 @@ def test_when_a_backup_is_due(monkeypatch: pytest.MonkeyPatch, begun: tuple[time
 def saved(host: str, begun: datetime) -> Snapshot:
     """The manifest of a backup."""
     return Snapshot("0" * 64, "", host, ("manifest", f"{OF_BACKUP}{new_id(begun.timestamp())}"), ("/manifest.json",))
+
+
+def test_a_lock_that_the_server_is_still_taking_is_waited_for_and_given_back() -> None:
+    """Of a client that has gone, while somebody reads for long: unlocked before, it would come afterwards, and stay."""
+    running: list[list[dict[str, Any]]] = [[{"command": {"fsync": 1}}], [{"command": {"fsync": 1}}], [{"command": {"find": "a"}}]]
+    given: list[dict[str, Any]] = []
+
+    class Admin:
+        def command(self, asked: dict[str, Any]) -> dict[str, Any]:
+            if "fsyncUnlock" in asked:
+                given.append(asked)
+            return {"pid": 5} if "serverStatus" in asked else {"inprog": running.pop(0)} if "currentOp" in asked else {}
+
+    client: Any = SimpleNamespace(admin=Admin())
+    lock._unlock(client, Login("127.0.0.1"), lock.Record(5, 1))
+    assert (running, given) == ([], [{"fsyncUnlock": 1}])
 
 
 GOOD: dict[str, Any] = {
