@@ -22,11 +22,12 @@ from integration import ports
 from integration.backups import PASSWORD, set_of_one
 from integration.harness import Mongod
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base import locks
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import locks, moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program import program
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository import manifest
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.restic import Place, Restic
 from lab import binaries
+from lab.clock import set_clock
 
 PORT = ports.first(__file__)
 
@@ -200,6 +201,32 @@ def test_what_has_had_its_time_goes_and_what_failed_is_swept(old: Host) -> None:
     record.write_text(json.dumps(found))
     assert old.run()[0] == 0
     assert {stray, photos} & {one.id for one in old.restic.snapshots()} == {photos}
+
+
+def test_a_clock_that_jumps_stops_no_backup_and_drops_none(old: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest is the last that was verified, the next one the window's, the newest that of yesterday."""
+    old.age(3, 2.1, 1)
+    before = old.ids()
+    old.run("verify", before[2])
+    keep = {"daily": 2, "weekly": 0, "monthly": 0, "window": 2}
+    came: list[str] = []
+    for days in (1, 0, -1, 0):
+        with monkeypatch.context() as patch:
+            set_clock(patch, timedelta(days=days))
+            code, told, failed = old.run(keep=keep)
+        assert (code, failed) == (0, [])
+        assert not [line for line in told if line.startswith("dropped")]
+        came += set(old.ids()) - {*before, *came}
+    listed = {one["id"]: one for one in json.loads("\n".join(old.run("list", "--json")[1]))}
+    assert {*before, *came} == set(listed)
+    assert len(came) == 4
+    now = datetime.now(timezone.utc)
+    late, *right = (moments.parse(listed[name]["arrived"]) - now for name in came)
+    assert late > timedelta(hours=12)
+    assert max(map(abs, right)) < timedelta(hours=1), "also what came while the clock was behind"
+    code, told, failed = old.run("status")
+    assert (code, failed) == (0, [])
+    assert told[0].startswith(f"last base: {came[-1]}, ")
 
 
 def test_far_more_than_usual_does_not_go_at_once(old: Host) -> None:

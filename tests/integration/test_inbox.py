@@ -31,7 +31,7 @@ from integration.past import Host
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.origin import OF_BACKUP, complete, new_id
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.settings import in_memory
-from ansible_collections.stronghold.mongodb.plugins.module_utils._base import locks
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import locks, moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._inbox import intake as taking
 from ansible_collections.stronghold.mongodb.plugins.module_utils._inbox.settings import accepted_intake
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.catalogue import Catalogue, look
@@ -514,6 +514,34 @@ def server_of(host: BackupHost) -> int:
     """The process that serves the inbox of the first member; 0 for none."""
     words = ["pgrep", "--full", f"{ADDRESS}:{PORT} .*{host.inbox('db1')}$"]
     return int(subprocess.run(words, capture_output=True, text=True, check=False).stdout or 0)
+
+
+def test_no_member_displaces_what_another_one_sent(host: BackupHost) -> None:
+    home = host.home / "stronghold/intake"
+
+    def tended_by_a_clock_that_was_ahead() -> None:
+        memory = json.loads((home / "memory.json").read_text())
+        (home / "memory.json").write_text(json.dumps({**memory, "tended": "2099-01-01T00:00:00Z"}))
+
+    tended_by_a_clock_that_was_ahead()
+    sent = [host.members[name].send(f"files of {name}") for name in MEMBERS]
+    keep = {"daily": 1, "weekly": 0, "monthly": 0, "window": 0}
+    assert host.run(keep=keep)[0] == 0
+    old, other = (one.id for one in sent)
+    record = json.loads((home / "record.json").read_text())
+    assert set(record["verified"]) == {old, other}, "of each member the newest"
+    for backup, days in zip(sorted(host.listed().backups, key=lambda one: one.manifest.member), (9, 8)):
+        record["arrived"][backup.snapshot] = moments.text(time.time() - days * 86400)
+    (home / "record.json").write_text(json.dumps(record))
+    tended_by_a_clock_that_was_ahead()
+    for number in range(2):
+        host.members["db2"].send(f"more {number}")
+    assert host.run(keep=keep)[0] == 0
+    assert host.ids() > {old, other}
+    assert [one["kept_as"] for one in json.loads(host.run("list", "--json", keep=keep)[1]) if one["id"] == old] == [
+        ["newest", "newest verified", "daily", "begin of the window", "verified begin of the window"]
+    ]
+    assert moments.parse(json.loads((home / "memory.json").read_text())["tended"]).timestamp() <= time.time()
 
 
 def test_what_has_had_its_time_does_not_come_back(host: BackupHost) -> None:

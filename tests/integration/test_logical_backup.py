@@ -26,7 +26,7 @@ from integration.harness import Mongod, mongods, until
 from integration.ports import first
 from pymongo.errors import PyMongoError
 
-from ansible_collections.stronghold.mongodb.plugins.module_utils._backup import logical, reading
+from ansible_collections.stronghold.mongodb.plugins.module_utils._backup import content, logical, reading
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.content import Selection
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.logical import LOG, Capture
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.reading import Read, Reader
@@ -242,6 +242,17 @@ class TestFailure:
             after = restic.snapshots()
         assert [one for one in after if manifest.TAG in one.tags and one not in before] == []
 
+    def test_a_member_that_rolls_back_meanwhile_gives_no_backup(
+        self, client: pymongo.MongoClient[dict[str, Any]], restic: Restic, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        client.shop.a.insert_one({})
+        before = restic.snapshots(manifest.TAG)
+        ids = iter((7, 8))
+        monkeypatch.setattr(logical, "require_data", lambda *_words: ("shop", next(ids)))
+        with pytest.raises(StrongholdError, match="the member rolled back meanwhile; take another one"):
+            capture(restic)
+        assert restic.snapshots(manifest.TAG) == before
+
     def test_a_server_without_a_set_is_refused(self, restic: Restic, tmp_path: Path) -> None:
         with mongods(tmp_path, port=PORT + 2), pytest.raises(StrongholdError, match="it is no member of a replica set"):
             Capture(Login("127.0.0.1", PORT + 2, tls=False), restic).run()
@@ -308,6 +319,44 @@ class TestCatalogue:
 
 class TestMeanwhile:
     """What happens while a backup is taken is in its oplog, so that the end of it is one point in time."""
+
+    @pytest.mark.parametrize(
+        ("command", "told"),
+        [
+            ({"convertToCapped": "a", "size": 1 << 20}, "shop.a was dropped, renamed or made anew while it was read"),
+            ({"aggregate": "b", "pipeline": [{"$out": "a"}], "cursor": {}}, ""),
+            ({"drop": "a"}, ""),
+            ({"collMod": "a", "validator": {"x": {"$type": "int"}}}, ""),
+            ({"create": "c", "viewOn": "a"}, ""),
+        ],
+        ids=lambda value: next(iter(value), "") if isinstance(value, dict) else "",
+    )
+    def test_what_is_altered_between_a_look_and_the_reading_is_told_or_in_the_log(
+        self,
+        client: pymongo.MongoClient[dict[str, Any]],
+        restic: Restic,
+        monkeypatch: pytest.MonkeyPatch,
+        command: dict[str, Any],
+        told: str,
+    ) -> None:
+        client.shop.a.insert_many([{"_id": number} for number in range(9)])
+        client.shop.b.insert_one({"_id": "b"})
+        before = restic.snapshots(manifest.TAG)
+        sizes = content.sizes
+
+        def alters_then(*words: Any) -> dict[str, int]:
+            client.shop.command(command)
+            return sizes(*words)
+
+        monkeypatch.setattr(content, "sizes", alters_then)
+        if told:
+            with pytest.raises(StrongholdError, match=told):
+                capture(restic)
+            assert restic.snapshots(manifest.TAG) == before
+        else:
+            taken = capture(restic)
+            assert taken.cluster_time < taken.consistent_at
+            assert taken.stream(LOG)
 
     @pytest.mark.parametrize("held", [logical._HELD, 1000])
     def test_a_collection_that_comes_meanwhile_makes_it_consistent_at_its_end(

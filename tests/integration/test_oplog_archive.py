@@ -291,6 +291,15 @@ def test_why_a_tail_cannot_go_on_is_told_apart(members: list[Mongod]) -> None:
         pass
 
 
+def test_a_member_that_rolls_back_while_it_is_resumed_is_not_read(members: list[Mongod], monkeypatch: pytest.MonkeyPatch) -> None:
+    (last,) = newest(members[1])
+    ids = iter((7, 8))
+    monkeypatch.setattr(oplog_tail, "rollback_id", lambda *_words: next(ids))
+    error = refused(members[1], last.link)
+    assert isinstance(error, Behind)
+    assert error.reason == "it rolled back while it was read"
+
+
 def stored(site: Site, **other: Any) -> Segment:
     """One segment in the store, of one entry."""
     position = Position(1000, 1, 1)
@@ -350,6 +359,28 @@ def test_a_server_that_was_killed_is_no_gap(alone: Mongod, tmp_path: Path) -> No
     assert not found.gaps
     assert not site.said("gap")
     assert site.store.content() == b"".join(oplog(alone, found.runs[0][0].first.at, found.runs[0][-1].last.at))
+
+
+def test_a_clock_that_jumps_loses_nothing(members: list[Mongod], tmp_path: Path) -> None:
+    site = Site(tmp_path, (members[2].port,), replace(QUICK, seconds=1, size=16 << 20))
+    with writing(members[0], 0.02):
+        for ahead in (86400, -86400):
+            site.set_clock(-ahead)
+            with site.archiver():
+                kept = len(site.store.segments())
+                until(lambda kept=kept: len(site.store.segments()) > kept)  # type: ignore[misc]
+                time.sleep(0.5)
+                site.set_clock(ahead)  # in the midst of a piece
+                kept = len(site.store.segments())
+                until(lambda kept=kept: len(site.store.segments()) > kept + 1)  # type: ignore[misc]
+        end = majority(members[0])
+    with site.archiver():
+        until(lambda: reaches(site, end))
+    found = chain(site.store.segments())
+    assert not found.gaps
+    assert not site.said("gap")
+    (run,) = found.runs
+    assert site.store.content() == b"".join(oplog(members[0], run[0].first.at, run[-1].last.at))
 
 
 def test_a_member_that_cannot_be_reached_is_waited_for_before_there_is_a_gap(members: list[Mongod], tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from integration.past import Host
 from integration.transfers import ACCOUNTS, EACH, restored, transfers
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import locks
-from ansible_collections.stronghold.mongodb.plugins.module_utils._physical import lock, physical
+from ansible_collections.stronghold.mongodb.plugins.module_utils._physical import capture, lock, physical
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.catalogue import Catalogue, look
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.restic import Restic
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.verify import verify
@@ -343,3 +343,13 @@ def test_that_it_is_locked_is_recorded_before(site: Site, monkeypatch: pytest.Mo
     monkeypatch.setattr(lock, "_lock", locks_then)
     assert site.run()[0] == 0
     assert [one.count for one in seen if one] == [0]
+
+
+def test_a_member_that_rolls_back_meanwhile_gives_no_backup(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = capture._position
+    monkeypatch.setattr(capture, "_position", lambda login: (real(login)[0], real(login)[1] + 1))
+    code, told, failed = site.run()
+    assert (code, told) == (1, "")
+    assert "the member rolled back meanwhile; take another one when the set has settled" in failed
+    assert site.listed().backups == ()
+    assert not lock.RECORD.exists()

@@ -118,6 +118,17 @@ def test_a_writer_that_fails_saves_nothing(restic: Restic) -> None:
 
 
 @on_both
+def test_it_opens_with_a_second_password_and_with_the_first_one_still(restic: Restic, tmp_path: Path) -> None:
+    saved = save(restic)
+    (tmp_path / "other").write_text("that of somebody else")
+    other = with_other(restic, password_file=str(tmp_path / "other"))
+    with pytest.raises(RepositoryError):
+        other.snapshots()
+    restic.add_key(str(tmp_path / "other"))
+    assert content(other, saved) == content(restic, saved) == DATA
+
+
+@on_both
 class TestTrouble:
     def test_another_password(self, restic: Restic, tmp_path: Path) -> None:
         (tmp_path / "other").write_text("wrong")

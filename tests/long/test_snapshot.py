@@ -54,7 +54,8 @@ mount /dev/vg/classic /srv/classic
 mkdir -p /srv/thin/deep
 for each in {" ".join(f"{port}:{folder}" for port, folder in FOLDERS.items())}; do
     {MONGOD} --replSet shop --bind_ip 127.0.0.1 --port ${{each%%:*}} --dbpath ${{each#*:}} \\
-        --wiredTigerEngineConfigString 'log=(file_max=10MB)' --wiredTigerCacheSizeGB 0.25 --oplogSize 100 --fork --logpath /var/log/mongod-${{each%%:*}}.log >/dev/null
+        --wiredTigerEngineConfigString 'log=(file_max=10MB)' --wiredTigerCacheSizeGB 0.25 --oplogSize 100 \\
+        --fork --logpath /var/log/mongod-${{each%%:*}}.log >/dev/null
 done
 """
 

@@ -6,12 +6,18 @@
 
 from __future__ import annotations
 
+import os
+import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._inbox import intake
+from ansible_collections.stronghold.mongodb.plugins.module_utils._inbox.folder import OLD, Folder
 from ansible_collections.stronghold.mongodb.plugins.module_utils._inbox.quota import LEAST, Use, measured
 from ansible_collections.stronghold.mongodb.plugins.module_utils._inbox.settings import accepted_inbox, accepted_intake
 
@@ -98,3 +104,33 @@ def test_empty_files_and_folders_take_room(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("/")
     assert measured(tmp_path) == (2 + 1 + 2 + 1) * LEAST
     assert measured(tmp_path / "none") == 0
+
+
+@pytest.mark.parametrize(
+    ("ago", "of_today"),
+    [
+        (timedelta(), True),
+        (timedelta(hours=22, minutes=59), True),
+        (timedelta(hours=23), False),
+        (-timedelta(minutes=1), False),
+        (-timedelta(days=400), False),
+    ],
+)
+def test_what_a_clock_dates_into_the_future_is_not_of_today(ago: timedelta, of_today: bool) -> None:
+    """Or the vault would not be tended until then, and nothing be taken in of a member that has sent four."""
+    assert intake._is_of_today(moments.text(time.time() - ago.total_seconds())) is of_today
+
+
+@pytest.mark.parametrize(("seconds", "old"), [(0, False), (OLD - 60, False), (OLD, True), (60 - OLD, False), (-OLD - 60, True)])
+def test_when_a_file_is_old(tmp_path: Path, seconds: float, old: bool) -> None:
+    """Also where the clock was ahead when it was written: an inbox would never be made anew as long as that."""
+    lock = tmp_path / "db1" / "locks" / "a"
+    snapshot = tmp_path / "db1" / "snapshots" / "b"
+    for path in (lock, snapshot):
+        path.parent.mkdir(parents=True)
+        path.touch()
+        os.utime(path, (time.time() - seconds,) * 2)
+    folder = Folder(tmp_path, "db1", SECRET)
+    assert (folder.is_in_use(), folder.is_being_written()) == (not old, not old)
+    folder.tidy([])
+    assert lock.exists() is not old

@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.segment_store import SegmentStore
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.chain import Run, chain, needed, windows
 from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.segments import (
@@ -24,6 +26,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.segments
     Segment,
     Why,
 )
+from ansible_collections.stronghold.mongodb.plugins.module_utils._restore.archived import archived
 
 Log = list[Link]
 BEGIN = 1_790_000_000
@@ -336,6 +339,26 @@ def test_what_a_point_in_time_needs(log: Log) -> None:
     assert needed(parts, log[3].position.at, log[5].position.at) == parts[:2]
     assert needed(parts, log[7].position.at, log[23].position.at) == parts[1:5]
     assert needed(parts, log[0].position.at, log[39].position.at) == parts
+
+
+def test_transactions_that_were_under_way_at_the_base_are_read_with_it() -> None:
+    log = [Link(Position(BEGIN + 100 * number, 1, 1), digest(number)) for number in range(10)]
+    parts = [segment(log, number, number) for number in range(10)]
+    read: list[Segment] = []
+
+    class Store(SegmentStore):
+        def __init__(self) -> None:
+            pass
+
+        def segments(self) -> tuple[Segment, ...]:
+            return tuple(parts)
+
+        def files(self, segments: Iterable[Segment]) -> Iterator[Path]:
+            read.extend(segments)
+            return iter(())
+
+    assert list(archived(Store(), log[5].position.at, log[7].position.at)) == []
+    assert read == parts[3:8]
 
 
 def test_why_a_point_in_time_cannot_be_reached(log: Log) -> None:

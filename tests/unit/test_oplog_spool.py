@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import bson
 import pytest
 from bson.raw_bson import RawBSONDocument
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.archiver import Archiver
 from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.chain import chain
 from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.entries import LARGEST, RAW, Entry, entry, sound
 from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.segments import Link, Segment
@@ -259,6 +261,35 @@ def test_a_write_that_failed_leaves_what_was_there(tmp_path: Path) -> None:
     (tmp_path / "aside").rename(path)
     made.append(entries(2), *ONE)
     assert [segment.entries for segment in sealed(made)] == [2]
+
+
+def test_how_far_it_is_is_told_by_the_newest_entry_although_the_clock_of_its_primary_was_set_back(tmp_path: Path) -> None:
+    made = spool(tmp_path, size=1)
+    made.append([entries(1)[0]._replace(wall=9_000)], *ONE)
+    made.append([entries(2)[0]._replace(wall=5_000)], *ONE)
+    assert made.wall() == 5_000
+
+
+def test_how_far_the_store_is_is_told_by_its_newest_entry(tmp_path: Path) -> None:
+    made = spool(tmp_path, size=1)
+    made.append([entries(1)[0]._replace(wall=9_000)], *ONE)
+    made.append([entries(2)[0]._replace(wall=5_000)], *ONE)
+    archiver = Archiver(folder=tmp_path, members=list, store=Stored(sealed(made)), new_base_wanted=lambda _gap: None)
+    archiver._resume()
+    assert archiver._stored == 5_000
+
+
+@dataclass
+class Stored:
+    """A store that has something already."""
+
+    kept: list[Segment]
+
+    def put(self, segment: Segment, path: Path) -> None:
+        raise NotImplementedError
+
+    def segments(self) -> list[Segment]:
+        return self.kept
 
 
 def test_nobody_else_reads_it(tmp_path: Path) -> None:

@@ -6,14 +6,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.origin import OF_BACKUP, new_id
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
-from ansible_collections.stronghold.mongodb.plugins.module_utils._physical import layout
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
+from ansible_collections.stronghold.mongodb.plugins.module_utils._physical import layout, lock, physical
 from ansible_collections.stronghold.mongodb.plugins.module_utils._physical.choice import (
     Choice,
     Chosen,
@@ -24,7 +28,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._physical.choic
 from ansible_collections.stronghold.mongodb.plugins.module_utils._physical.layout import Layout, lay, require_time, storage_of
 from ansible_collections.stronghold.mongodb.plugins.module_utils._physical.settings import accepted_physical
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program.declaration import Declared
-from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.restic import Place, Restic
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.restic import Place, Restic, Snapshot
 
 NOW = datetime(2026, 11, 26, tzinfo=timezone.utc)
 PRIMARY, SECONDARY, RECOVERING, ARBITER = 1, 2, 3, 7
@@ -173,6 +177,49 @@ def test_a_copy_takes_at_most_half_of_the_oplog() -> None:
     require_time("db-a", large, 10, 200)
     with pytest.raises(StrongholdError, match=r"about 100 s, and half of the 199 s of its oplog are 100 s"):
         require_time("db-a", large, 10, 199)
+
+
+@pytest.mark.parametrize(
+    ("begun", "due"),
+    [
+        ((), True),
+        ((timedelta(hours=1),), False),
+        ((timedelta(hours=19, minutes=59),), False),
+        ((timedelta(hours=21),), True),
+        ((timedelta(days=9), timedelta(hours=1), timedelta(days=3)), False),
+        ((-timedelta(days=400),), True),
+        ((-timedelta(days=400), timedelta(hours=1)), False),
+    ],
+)
+def test_when_a_backup_is_due(monkeypatch: pytest.MonkeyPatch, begun: tuple[timedelta, ...], due: bool) -> None:
+    """One that a clock dates into the future, which was ahead, delays none."""
+    now = datetime.now(timezone.utc)
+    listed = [saved("db-a", now - ago) for ago in begun]
+    others = [saved("db-b", now), replace(saved("db-a", now), tags=("manifest",))]
+    restic = Restic("db-a", Place("/", "/"))
+    monkeypatch.setattr(restic, "snapshots", lambda tag: [*listed, *others] if tag == "manifest" else [])
+    assert physical._is_due(restic) is due
+
+
+def saved(host: str, begun: datetime) -> Snapshot:
+    """The manifest of a backup."""
+    return Snapshot("0" * 64, "", host, ("manifest", f"{OF_BACKUP}{new_id(begun.timestamp())}"), ("/manifest.json",))
+
+
+def test_a_lock_that_the_server_is_still_taking_is_waited_for_and_given_back() -> None:
+    """Of a client that has gone, while somebody reads for long: unlocked before, it would come afterwards, and stay."""
+    running: list[list[dict[str, Any]]] = [[{"command": {"fsync": 1}}], [{"command": {"fsync": 1}}], [{"command": {"find": "a"}}]]
+    given: list[dict[str, Any]] = []
+
+    class Admin:
+        def command(self, asked: dict[str, Any]) -> dict[str, Any]:
+            if "fsyncUnlock" in asked:
+                given.append(asked)
+            return {"pid": 5} if "serverStatus" in asked else {"inprog": running.pop(0)} if "currentOp" in asked else {}
+
+    client: Any = SimpleNamespace(admin=Admin())
+    lock._unlock(client, Login("127.0.0.1"), lock.Record(5, 1))
+    assert (running, given) == ([], [{"fsyncUnlock": 1}])
 
 
 GOOD: dict[str, Any] = {

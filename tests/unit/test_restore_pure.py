@@ -6,12 +6,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.private_server import PrivateServer
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.archive import Namespace
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import (
+    FILES,
+    LOGICAL,
+    PHYSICAL,
+    ClusterTime,
+    Manifest,
+    Stream,
+)
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.restic import Place, Restic
+from ansible_collections.stronghold.mongodb.plugins.module_utils._restore import files
 from ansible_collections.stronghold.mongodb.plugins.module_utils._restore.compare import Facts, differences
 from ansible_collections.stronghold.mongodb.plugins.module_utils._restore.indexes import Indexes
 from ansible_collections.stronghold.mongodb.plugins.module_utils._restore.judge import Judge
@@ -108,3 +124,48 @@ def test_what_differs_is_named() -> None:
         "a.c has other options and other indexes.",
         "Only the second has a.e.",
     ]
+
+
+class Server(PrivateServer):
+    """With what parameters and which files it was started, instead of a server."""
+
+    started: ClassVar[list[tuple[dict[str, Any], list[str]]]] = []
+
+    @contextmanager
+    def running(self, replica_set: str | None = None) -> Iterator[Path]:
+        assert replica_set is None, "it might be reached by the set that the files are from"
+        self.started.append((dict(self.parameters), [path.name for path in self.db_path.iterdir()]))
+        yield self.db_path
+
+
+def manifest(method: str) -> Manifest:
+    storage = {"directoryPerDB": True}
+    at, streams = ClusterTime(5, 1), (Stream(FILES, "ab", 1, "cd"),)
+    return Manifest("a", method, "rs", "db-a:27017", "6.0.27", "6.0", "", "", at, at, 1, False, streams, (), storage)
+
+
+@pytest.fixture
+def restic(monkeypatch: pytest.MonkeyPatch) -> Restic:
+    made = Restic("here", Place("/", "/"))
+    monkeypatch.setattr(made, "restore", lambda _snapshot, folder: (folder / "WiredTiger").touch())
+    monkeypatch.setattr(Server, "started", [])
+    return made
+
+
+def test_files_are_recovered_from_their_oplog_before_anybody_opens_them(restic: Restic, tmp_path: Path) -> None:
+    """A server of its own would lose what came after its last stable checkpoint, and would not say so."""
+    server = Server("mongod", tmp_path, {}, getpass.getuser(), 5, parameters={"logLevel": 1})
+    opened = files.put(restic, manifest(PHYSICAL), server)
+    recovering = {"recoverFromOplogAsStandalone": True, "takeUnstableCheckpointOnShutdown": True}
+    assert Server.started == [({"logLevel": 1, **recovering}, ["WiredTiger"])]
+    assert opened == replace(server, storage={"directoryPerDB": True}), "it takes writes, which one that recovers does not"
+
+
+def test_files_come_into_an_empty_folder_and_from_a_backup_of_files(restic: Restic, tmp_path: Path) -> None:
+    server = Server("mongod", tmp_path, {}, getpass.getuser(), 5)
+    with pytest.raises(StrongholdError, match="a is a logical backup; choose another one"):
+        files.put(restic, manifest(LOGICAL), server)
+    (tmp_path / "mongod.lock").touch()
+    with pytest.raises(StrongholdError, match="is not empty; name an empty folder"):
+        files.put(restic, manifest(PHYSICAL), server)
+    assert Server.started == []

@@ -99,6 +99,27 @@ def test_every_point_of_the_window_has_a_base(policy: Policy) -> None:
         assert list(keep(kept, policy, NOW)) == [backup.id for backup in kept]
 
 
+@pytest.mark.parametrize("days", [1, 400])
+def test_one_of_a_clock_that_was_ahead_stays_and_displaces_none(days: int) -> None:
+    backups = daily(40, *range(40))
+    ahead = Kept("ahead", NOW + timedelta(days=days), verified=True)
+    assert keep([*backups, ahead], Policy(), NOW) == {"ahead": ["later than now"], **keep(backups, Policy(), NOW)}
+
+
+def test_while_the_clock_is_behind_what_came_before_stays() -> None:
+    backups = daily(40)
+    assert list(keep(backups, NOTHING, NOW - timedelta(days=30)))[:30] == [str(age) for age in range(30)]
+    assert len(keep(backups, NOTHING, NOW - timedelta(days=9999))) == 40
+
+
+def test_while_the_clock_is_ahead_the_window_is_that_of_the_newest_backup() -> None:
+    backups = daily(40, *range(40))
+    policy = Policy(daily=1, weekly=0, monthly=0, window=7)
+    right = keep(backups, policy, NOW)
+    assert keep(backups, policy, NOW + timedelta(days=400), NOW) == right
+    assert "7" in right
+
+
 def test_without_a_backup_nothing_is_kept() -> None:
     assert keep([], Policy(), NOW) == {}
     assert oplog_since([], Policy(), NOW) is None

@@ -30,8 +30,9 @@ def gauges(catalogue: Catalogue, record: Record, now: float) -> list[Gauge]:
         sets.setdefault(manifest.replica_set, []).append((arrived, manifest.consistent_at.time, manifest.id))
     for name, found in sorted(sets.items()):
         labels = {"replica_set": name}
-        last.add(labels, int(max(found)[0]))
-        point.add(labels, max(found)[1])
+        newest = max([one for one in found if one[0] <= now] or found)  # a clock that was ahead is no backup of now
+        last.add(labels, int(newest[0]))
+        point.add(labels, newest[1])
         count.add(labels, len(found))
         proofs = [record.verified[backup] for _arrived, _time, backup in found if backup in record.verified]
         if proofs:

@@ -113,10 +113,10 @@ class Reader:
             except OperationFailure as error:
                 # Too old: the window has passed. Not there: it is younger than that time, and there at a later one.
                 renewed += 1
+                if code_of(error) == Code.SNAPSHOT_UNAVAILABLE and (token or renewed > _RENEWED):  # as one that became capped
+                    raise Moved(f"{database}.{name}") from error
                 if code_of(error) not in {Code.SNAPSHOT_TOO_OLD, Code.SNAPSHOT_UNAVAILABLE} or renewed > _RENEWED:
                     raise
-                if code_of(error) == Code.SNAPSHOT_UNAVAILABLE and token:
-                    raise Moved(f"{database}.{name}") from error
             else:
                 return
             time = self._now()

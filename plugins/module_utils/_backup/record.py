@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import memory, moments
@@ -58,15 +58,20 @@ class Record:
         """Raises StrongholdError."""
         memory.keep(path, asdict(self), "make room there, or keep fewer backups")
 
-    def see(self, snapshots: Iterable[str], now: datetime) -> None:
-        """These are there now, and no others."""
-        seen = set(snapshots)
-        self.arrived = {one: self.arrived.get(one, moments.text(now, "milliseconds")) for one in sorted(seen)}
+    def see(self, snapshots: Iterable[str], now: datetime, written: Mapping[str, datetime] | None = None) -> None:
+        """These are there now, and no others. ``written`` is when what some of them hold was written at last.
+
+        That is when a new one arrived, where the clock is earlier, and earlier than what is remembered.
+        """
+        is_behind = any(moments.parse(time) > now for time in self.arrived.values())
+        times = {one: max(now, (written or {}).get(one, now)) if is_behind else now for one in sorted(set(snapshots))}
+        self.arrived = {one: self.arrived.get(one, moments.text(time, "milliseconds")) for one, time in times.items()}
+        self.verified = {name: min(time, moments.text(now)) for name, time in self.verified.items()}
 
     def want_oplog(self, backups: Sequence[Backup], policy: Policy, now: datetime) -> None:
         """Since the oldest of those from which any point of the window is reached, with transactions that were under way then."""
         bases = [backup for backup in backups if not backup.manifest.partial]
-        since = oplog_since([self.kept(base) for base in bases], policy, now)
+        since = oplog_since([self.kept(base) for base in bases], policy, reached(bases, now))
         times = [one.manifest.cluster_time.time for one in bases if since and moments.parse(self.arrived[one.snapshot]) >= since]
         self.oplog_since = max(0, min(times, default=0) - UNDER_WAY)
 
@@ -85,6 +90,16 @@ class Record:
             self.verified.pop(name, None)
         if count is not None:
             self.dropped = [*self.dropped, count][-RUNS:]
+
+
+def written(backup: Backup) -> datetime:
+    """When the last of what it holds was written, by the clock of its set."""
+    return datetime.fromtimestamp(backup.manifest.consistent_at.time, timezone.utc)
+
+
+def reached(bases: Iterable[Backup], now: datetime) -> datetime:
+    """``now``, but not later than what the newest base holds: where the clock is ahead, none of them is older for that."""
+    return min(now, max(map(written, bases), default=now))
 
 
 def _unusable(path: Path, reason: str) -> StrongholdError:

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.origin import OF_BACKUP
-from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.record import Record
+from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.record import Record, reached, written
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.settings import BackupSettings
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import locks, moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
@@ -47,8 +47,14 @@ class Known:
         return self.newest_of(self.catalogue.bases)
 
     def newest_of(self, backups: Iterable[Backup]) -> Backup | None:
-        """By the times at which they arrived."""
-        return max(backups, key=lambda backup: self.record.arrived[backup.snapshot], default=None)
+        """By the times at which they arrived; one later than now is of a clock that was ahead."""
+        now = datetime.now(timezone.utc)
+
+        def order(backup: Backup) -> tuple[bool, datetime]:
+            arrived = moments.parse(self.record.arrived[backup.snapshot])
+            return arrived <= now, arrived
+
+        return max(backups, key=order, default=None)
 
     def proof_is_due(self, backups: Iterable[Backup]) -> bool:
         """None of them was verified within the week."""
@@ -94,10 +100,12 @@ class Vault:
         record = Record.read(self._home / RECORD)
         catalogue = look(self.restic, self._home / "manifests", caching=self._caching)
         present = [backup.snapshot for backup in catalogue.backups]
-        record.see([*present, *(one.id for one in catalogue.strays), *(one for one, _error in catalogue.unreadable)], now)
+        others = [*(one.id for one in catalogue.strays), *(one for one, _error in catalogue.unreadable)]
+        record.see([*present, *others], now, {base.snapshot: written(base) for base in catalogue.bases})
         reasons: dict[str, list[str]] = {}
         for backups in self.grouped(catalogue.backups):
-            reasons.update(keep([record.kept(backup) for backup in backups], self._policy, now))
+            kept = [record.kept(backup) for backup in backups]
+            reasons.update(keep(kept, self._policy, now, reached(catalogue.bases, now)))
         return Known(catalogue, record, reasons)
 
     def seen(self) -> Known:
@@ -132,7 +140,7 @@ class Vault:
 
         None of a group that would lose more than is usual, which is told once those of the others are gone.
         """
-        now = datetime.now(timezone.utc)
+        now = reached(known.catalogue.bases, datetime.now(timezone.utc))
         grouped = self.grouped(known.parting(now))
         refusals = [excess(len(group), known.record.dropped) for group in grouped]
         parting = [backup for group, refusal in zip(grouped, refusals) if refusal is None for backup in group]

@@ -124,9 +124,9 @@ def _names(folder: Path) -> list[str]:
 
 
 def _age(path: Path) -> float:
-    """Seconds since the last change, by this host's clock, which gave its time; 0 of what is gone."""
+    """Seconds between now and the last change, by this host's clock, which gave its time; 0 of what is gone."""
     try:
-        return time.time() - path.lstat().st_mtime
+        return abs(time.time() - path.lstat().st_mtime)  # of a clock that was ahead, or it would be new until then
     except FileNotFoundError:
         return 0.0
 

@@ -13,7 +13,7 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import NamedTuple
 
@@ -114,7 +114,7 @@ class Intake:
 
     def _is_to_be_tended(self) -> bool:
         last = self._memory.tended
-        return not last or datetime.now(timezone.utc) - moments.parse(last) >= DAY
+        return not last or not _is_of_today(last)
 
     def _look(self) -> _Vaulted:
         found = self._place.known()
@@ -210,12 +210,10 @@ class Intake:
         return None
 
     def _left_today(self, source: Source, there: Known) -> int:
-        now = datetime.now(timezone.utc)
         young = [
             backup
             for backup in there.catalogue.backups
-            if backup.manifest.member.rpartition(":")[0] == source.name
-            and now - moments.parse(there.record.arrived[backup.snapshot]) < DAY
+            if backup.manifest.member.rpartition(":")[0] == source.name and _is_of_today(there.record.arrived[backup.snapshot])
         ]
         return max(0, A_DAY - len(young))
 
@@ -236,6 +234,11 @@ class Intake:
             found = self._place.known()
             states = closed(self._settings.sources)
             metrics.write(Path(self._settings.metrics_file), gauges(found, self._memory, states, time.time()))
+
+
+def _is_of_today(time_of: str) -> bool:
+    """As something of a clock that was ahead is not: it would be so until then."""
+    return timedelta(0) <= datetime.now(timezone.utc) - moments.parse(time_of) < DAY
 
 
 def intake(settings: IntakeSettings, tell: Tell) -> list[StrongholdError]:

@@ -121,7 +121,7 @@ class Archiver:
             else:
                 self._store_fails = None
                 self._spool.reconcile(stored)
-                self._stored = max((segment.wall for segment in stored), default=None)
+                self._stored = max(stored, key=lambda one: one.last).wall if stored else None
                 return
 
     def _round(self) -> None:

@@ -140,7 +140,7 @@ class Spool:
     def wall(self) -> int | None:
         """When the newest entry was written, in milliseconds since 1970."""
         with self._lock:
-            return max((piece.wall for piece in self._pieces if piece.wall), default=None)
+            return next((piece.wall for piece in reversed(self._pieces) if piece.wall is not None), None)
 
     def bytes(self) -> int:
         with self._lock:

@@ -169,14 +169,18 @@ def _source(settings: PhysicalSettings, host: str, layout: Layout, tell: Tell) -
 
 
 def _is_due(restic: Restic) -> bool:
-    """Whether it has no young backup of this host. Raises StrongholdError where there is no repository."""
+    """Whether it has no young backup of this host, which one of a clock that was ahead is not.
+
+    Raises StrongholdError where there is no repository.
+    """
     begun = [
         datetime.strptime(tag[len(OF_BACKUP) :].partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
         for one in restic.snapshots(TAG)
         for tag in one.tags
         if tag.startswith(OF_BACKUP) and one.host == restic.host
     ]
-    return all(datetime.now(timezone.utc) - time_of >= YOUNG for time_of in begun)
+    now = datetime.now(timezone.utc)
+    return not any(timedelta(0) <= now - time_of < YOUNG for time_of in begun)
 
 
 def _await_turn(settings: PhysicalSettings) -> None:

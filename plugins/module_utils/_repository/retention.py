@@ -48,10 +48,15 @@ _PERIODS: Mapping[str, Callable[[datetime], tuple[int, ...]]] = {
 }
 
 
-def keep(backups: Iterable[Kept], policy: Policy, now: datetime) -> dict[str, list[str]]:
-    """The ids of backups that stay, newest first, each with the reasons why."""
-    newest_first = sorted(backups, key=lambda backup: (backup.arrived, backup.id), reverse=True)
-    reasons: dict[str, list[str]] = {}
+def keep(backups: Iterable[Kept], policy: Policy, now: datetime, reached: datetime | None = None) -> dict[str, list[str]]:
+    """The ids of backups that stay, newest first, each with the reasons why.
+
+    The window ends at ``reached``, else now. Those that arrived later than now, as a clock that is or was wrong has it, all stay,
+    and displace none.
+    """
+    ordered = sorted(backups, key=lambda backup: (backup.arrived, backup.id), reverse=True)
+    newest_first = [backup for backup in ordered if backup.arrived <= now]
+    reasons: dict[str, list[str]] = {backup.id: ["later than now"] for backup in ordered if backup.arrived > now}
 
     def stays(backup: Kept | None, reason: str) -> None:
         if backup is not None:
@@ -62,11 +67,11 @@ def keep(backups: Iterable[Kept], policy: Policy, now: datetime) -> dict[str, li
     for name, period in _PERIODS.items():
         for backup in _newest_of_each(newest_first, period, getattr(policy, name)):
             stays(backup, name)
-    begin = _window(policy, now)
+    begin = _window(policy, reached or now)
     stays(_base_of(newest_first, begin), "begin of the window")
     # One that was never verified may not be restorable, so that the one before it stays, too.
     stays(_base_of([backup for backup in newest_first if backup.verified], begin), "verified begin of the window")
-    return {backup.id: reasons[backup.id] for backup in newest_first if backup.id in reasons}
+    return {backup.id: reasons[backup.id] for backup in ordered if backup.id in reasons}
 
 
 def oplog_since(backups: Iterable[Kept], policy: Policy, now: datetime) -> datetime | None:

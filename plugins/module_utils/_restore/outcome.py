@@ -66,10 +66,10 @@ class Outcomes:
         return Outcomes(outcome, self.good if outcome.failure else outcome)
 
     def is_due(self, now: datetime | None = None) -> bool:
-        """Whether the last one was a week ago, failed, or compared nothing."""
+        """Whether the last one was a week ago, or is yet to come by the clock, failed, or compared nothing."""
         if self.good is None or not self.good.compared or self.last != self.good:
             return True
-        return (now or datetime.now(timezone.utc)) - moments.parse(self.good.at) >= EACH
+        return not timedelta(0) <= (now or datetime.now(timezone.utc)) - moments.parse(self.good.at) < EACH
 
 
 def _read(found: Mapping[str, Any] | None) -> Outcome | None:
