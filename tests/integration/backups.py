@@ -33,9 +33,9 @@ Content = dict[Namespace, bytes]
 
 
 @contextmanager
-def set_of_one(home: Path, port: int) -> Iterator[Mongod]:
+def set_of_one(home: Path, port: int, *options: str) -> Iterator[Mongod]:
     """A replica set with one member, in service."""
-    with mongods(home, 1, "6.0.27", "--replSet", "shop", port=port) as (server,):
+    with mongods(home, 1, "6.0.27", "--replSet", "shop", *options, port=port) as (server,):
         with server.client() as client:
             client.admin.command("replSetInitiate", {"_id": "shop", "members": [{"_id": 0, "host": server.address}]})
             until(lambda: client.admin.command("hello")["isWritablePrimary"])

@@ -223,6 +223,24 @@ class TestSelection:
             capture(restic, selection=Selection(databases=("shopp",)))
 
 
+def test_it_begins_in_the_midst_of_no_transaction(restic: Restic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three entries, as one of more than 16 MB has."""
+    each = "maxNumberOfTransactionOperationsInSingleOplogEntry=1"
+    with set_of_one(tmp_path, PORT + 3, "--setParameter", each) as server, server.client() as client:
+        client.shop.create_collection("a")
+        with client.start_session() as session, session.start_transaction():
+            client.shop.a.insert_many([{"_id": number} for number in range(3)], session=session)
+        entries = client.local["oplog.rs"].find({"o.applyOps.ns": "shop.a"}).sort("ts", -1).limit(2)
+        (end, of_end), (part, of_part) = [(entry["ts"], entry["o"].get("partialTxn")) for entry in entries]
+        assert (of_part, of_end) == (True, None)
+        times = iter((part, part, end))
+        monkeypatch.setattr(Capture, "_now", lambda _self, _client: next(times))
+        written = {"lastWrite": {"opTime": {"ts": part}}}
+        monkeypatch.setattr(pymongo.database.Database, "command", lambda *_words, **_options: written)
+        assert Capture(Login("127.0.0.1", PORT + 3, tls=False), restic)._settled(client) == end
+        monkeypatch.undo()
+
+
 class TestFailure:
     def test_a_server_that_dies_leaves_nothing_that_looks_like_a_backup(
         self, restic: Restic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -274,11 +274,14 @@ class Capture:
             raise StrongholdError(self.login.where, ATTEMPT, reason, "take another one when that work is done") from error
 
     def _settled(self, client: MongoClient[dict[str, Any]]) -> Timestamp:
-        """A time at which a majority has all that this member has now; where it does not come soon, the last that one has."""
+        """A time at which a majority has all that this member has now; where it does not come soon, the last that one has.
+
+        None in the midst of a transaction of several entries, of which the oplog from then on has the end alone.
+        """
         written = client.admin.command("hello")["lastWrite"]["opTime"]["ts"]
         for attempt in patience(_SETTLE, pause=0.05):
             now = self._now(client)
-            if now >= written or attempt.spent:
+            if attempt.spent or (now >= written and not _goes_on(client, now)):
                 break
         return now
 
@@ -286,6 +289,11 @@ class Capture:
         """The last time that a majority has, as far as this member knows."""
         found: Timestamp = client.admin.command("hello")["lastWrite"]["majorityOpTime"]["ts"]
         return found
+
+
+def _goes_on(client: MongoClient[dict[str, Any]], at: Timestamp) -> bool:
+    """Whether the entry of that time is of a transaction with further ones, whose times follow at once (SERVER-35801)."""
+    return client.local["oplog.rs"].find_one({"ts": at, "o.partialTxn": True}, {"ts": 1}) is not None
 
 
 def _same(before: Sequence[Found], after: Sequence[Found]) -> bool:
