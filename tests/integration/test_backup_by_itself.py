@@ -21,13 +21,13 @@ import pytest
 from integration import ports
 from integration.backups import PASSWORD, set_of_one
 from integration.harness import Mongod
+from unit.clock import set_clock
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base import locks, moments
 from ansible_collections.stronghold.mongodb.plugins.module_utils._program import program
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository import manifest
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.restic import Place, Restic
 from lab import binaries
-from lab.clock import set_clock
 
 PORT = ports.first(__file__)
 

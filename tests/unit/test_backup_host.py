@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clock import set_clock
 
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup import archive, report, routine
 from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.archive import gauges
@@ -31,7 +32,6 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.cat
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import ClusterTime, Manifest, Stream
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.restic import Place, Restic
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.retention import Policy
-from lab.clock import set_clock
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=timezone.utc)
 TIME = ClusterTime(int(NOW.timestamp()), 1)

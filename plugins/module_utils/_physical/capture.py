@@ -10,9 +10,9 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors im
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.connection import connect
 from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
 from ansible_collections.stronghold.mongodb.plugins.module_utils._physical.layout import LEFT_OUT, Layout
-from ansible_collections.stronghold.mongodb.plugins.module_utils._physical.lock import locked
+from ansible_collections.stronghold.mongodb.plugins.module_utils._physical.lock import Locked, locked
 from ansible_collections.stronghold.mongodb.plugins.module_utils._physical.snapshot import mounted
 from ansible_collections.stronghold.mongodb.plugins.module_utils._physical.volume import Place, Volume
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import (
@@ -58,7 +58,7 @@ class Taken:
 class _Still:
     """Files of one moment, in ``folder``: all up to ``sure`` is in them, nothing after ``latest``.
 
-    ``watch`` raises StrongholdError where they do not last. ``locked``, in seconds, is known when they are needed no more.
+    ``watch`` raises StrongholdError where they do not last. ``held`` tells how long the server was locked, where it was.
     """
 
     folder: Path
@@ -66,7 +66,7 @@ class _Still:
     latest: Timestamp
     rollback_id: int
     watch: Callable[[], None] | None = None
-    locked: float = 0.0
+    held: Locked = field(default_factory=Locked)
 
 
 def capture(login: Login, restic: Restic, layout: Layout, source: tuple[Volume, Place] | None = None) -> Taken:
@@ -80,7 +80,8 @@ def capture(login: Login, restic: Restic, layout: Layout, source: tuple[Volume, 
         set_name, rolled_back = require_data(client, login)
         version, compatibility = str(client.server_info()["version"]), compatibility_of(client)
         member = str(client.admin.command("hello")["me"])
-    with _locked(login, layout) if source is None else _frozen(login, restic.host, source, name) as still:
+    with ExitStack() as stack:
+        still = _locked(stack, login, layout) if source is None else _frozen(stack, login, restic.host, source, name)
         tag = f"{OF_BACKUP}{name}"
         snapshot = restic.save_content(still.folder, PHYSICAL, tag, without=LEFT_OUT, watch=still.watch)
     if still.rollback_id != rolled_back:
@@ -104,27 +105,23 @@ def capture(login: Login, restic: Restic, layout: Layout, source: tuple[Volume, 
         storage=layout.storage,
     )
     complete(restic, manifest)
-    return Taken(manifest, still.locked)
+    return Taken(manifest, still.held.seconds)
 
 
-@contextmanager
-def _locked(login: Login, layout: Layout) -> Iterator[_Still]:
-    with locked(login) as held:
-        applied, rolled_back = _position(login)
-        still = _Still(layout.folder, applied, applied, rolled_back)
-        yield still
-    still.locked = held.seconds
+def _locked(stack: ExitStack, login: Login, layout: Layout) -> _Still:
+    held = stack.enter_context(locked(login))
+    applied, rolled_back = _position(login)
+    return _Still(layout.folder, applied, applied, rolled_back, held=held)
 
 
-@contextmanager
-def _frozen(login: Login, host: str, source: tuple[Volume, Place], name: str) -> Iterator[_Still]:
+def _frozen(stack: ExitStack, login: Login, host: str, source: tuple[Volume, Place], name: str) -> _Still:
     """What the journal had before the snapshot is in it, what was applied after it is not."""
     volume, place = source
     with connect(login, ATTEMPT) as client:
         durable = client.admin.command("replSetGetStatus")["optimes"]["durableOpTime"]["ts"]
-    with mounted(host, volume, place, f"stronghold-{name}") as taken:
-        applied, rolled_back = _position(login)
-        yield _Still(taken.folder, durable, applied, rolled_back, taken.require_sound)
+    taken = stack.enter_context(mounted(host, volume, place, f"stronghold-{name}"))
+    applied, rolled_back = _position(login)
+    return _Still(taken.folder, durable, applied, rolled_back, taken.require_sound)
 
 
 def _position(login: Login) -> tuple[Timestamp, int]:
