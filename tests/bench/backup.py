@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,14 +24,19 @@ import pymongo
 from integration.backups import set_of_one
 from integration.harness import Mongod
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._backup.logical import Capture
+from ansible_collections.stronghold.mongodb.plugins.module_utils._mongod.login import Login
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import Stream
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.restic import Place, Restic
 from bench import backup_report, run
-from bench.backup_report import Cost, Measured
+from bench.backup_report import Cost, Measured, Tenth
 from lab.binaries import debian_tree
 from lab.shell import LabError, progress
 from lab.tools import stock_tool
 
 PORT = 29500
 SIZES = (240, 1024, 16384)
+TENTH = 1024
 RESTIC = debian_tree("restic", "bookworm") / "usr/bin/restic"
 PASSWORD = "a password of the bench"  # noqa: S105
 BATCH = 8 << 20
@@ -191,6 +196,36 @@ def measure(bench: Bench) -> Measured:
     return Measured(bench.document, data, costs)
 
 
+def fetch_one_of_ten(bench: Bench) -> Tenth:
+    with bench.server.client() as client:
+        progress(f"ten databases with {bench.count} documents of {bench.document} bytes")
+        each = bench.count // 10
+        for number in range(10):
+            documents = bench.made(range(each))
+            while many := list(itertools.islice(documents, max(1, BATCH // bench.document))):
+                client[f"bench{number}"].orders.insert_many(many, ordered=False)
+    password = bench.home / "password"
+    password.write_text(PASSWORD)
+    restic = Restic("bench", Place(str(bench.home / "ours"), str(password), str(bench.home / "cache"), program=str(RESTIC)))
+    restic.make()
+    streams = [
+        stream
+        for stream in Capture(Login("127.0.0.1", bench.server.port, tls=False), restic).run().streams
+        if stream.name.startswith("bench")
+    ]
+
+    def fetch(wanted: Sequence[Stream]) -> float:
+        begin = time.monotonic()
+        for stream in wanted:
+            with restic.dump(stream.snapshot, stream.name) as chunks:
+                for _chunk in chunks:
+                    pass
+        return time.monotonic() - begin
+
+    assert len(streams) == 10
+    return Tenth(fetch(streams), fetch(streams[4:5]), streams[4].size / sum(stream.size for stream in streams))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--gigabytes", type=float, default=2.0)
@@ -204,10 +239,14 @@ def main() -> None:
             home = Path(folder)
             with set_of_one(home / "set", PORT) as server:
                 measured.append(measure(Bench(home, server, document, int(words.gigabytes * 2**30), pool)))
+    with TemporaryDirectory(prefix="bench-backup-") as folder, set_of_one(Path(folder) / "set", PORT) as server:
+        tenth = fetch_one_of_ten(Bench(Path(folder), server, TENTH, int(words.gigabytes * 2**30), pool))
     facts["Load average at the end"] = f"{os.getloadavg()[0]:.1f}"
     facts["mongodump"] = "100.3.1, for Windows, by Wine"
     facts["restic"] = subprocess.run([str(RESTIC), "version"], capture_output=True, text=True, check=True).stdout.split()[1]
-    run.write("backup", backup_report.table(measured), lambda date, previous: backup_report.page(date, facts, measured, previous))
+    run.write(
+        "backup", backup_report.table(measured), lambda date, previous: backup_report.page(date, facts, measured, tenth, previous)
+    )
 
 
 if __name__ == "__main__":
