@@ -9,7 +9,7 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -18,24 +18,18 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.entries import Entry
 from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.segments import Timestamp, spelled
-from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.archive import (
-    BrokenArchive,
-    Namespace,
-    Reader,
-)
-from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import ARCHIVE, Manifest, Stream
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.archive import Namespace, Reader
+from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.manifest import ARCHIVE, Manifest
 from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.restic import Restic
-from ansible_collections.stronghold.mongodb.plugins.module_utils._repository.verify import Hashed
 from ansible_collections.stronghold.mongodb.plugins.module_utils._restore.judge import Judge
 from ansible_collections.stronghold.mongodb.plugins.module_utils._restore.load import Loader
 from ansible_collections.stronghold.mongodb.plugins.module_utils._restore.replay import Replay, Wants, everything
+from ansible_collections.stronghold.mongodb.plugins.module_utils._restore.streams import own_log, whole
 from ansible_collections.stronghold.mongodb.plugins.module_utils._restore.target import ATTEMPT, Target
-from ansible_collections.stronghold.mongodb.plugins.module_utils._restore.unrolled import Unrolled, entries
+from ansible_collections.stronghold.mongodb.plugins.module_utils._restore.unrolled import Unrolled
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
-
-_PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -88,37 +82,10 @@ class Restore:
             loader = Loader(target, uuids, accounts=self.accounts)
             for stream in manifest.streams:
                 if stream.name.endswith(ARCHIVE):
-                    self._load(manifest, stream, loader)
+                    whole(self.restic, manifest, stream, lambda source: loader.load(Reader(source)))
             loader.finish()
             replay = Replay(target, judge, wants=self.wants, accounts=self.accounts)
-            unrolled = Unrolled(chain(self._own(manifest), log), after, end, self.folder)
+            unrolled = Unrolled(chain(own_log(self.restic, manifest), log), after, end, self.folder)
             replay.run(unrolled)
             indexes = target.build()
         return Restored(end, loader.documents, unrolled.entries, replay.operations, judge.tolerated, unrolled.unfinished, indexes)
-
-    def _load(self, manifest: Manifest, stream: Stream, loader: Loader) -> None:
-        with self.restic.dump(stream.snapshot, stream.name) as chunks:
-            source = Hashed(chunks)
-            try:
-                loader.load(Reader(source))
-            except BrokenArchive as error:
-                raise self._broken(manifest, stream, str(error)) from error
-            self._require_whole(manifest, stream, source)
-
-    def _own(self, manifest: Manifest) -> Iterator[Entry]:
-        for stream in manifest.streams:
-            if not stream.name.endswith(ARCHIVE):
-                with self.restic.dump(stream.snapshot, stream.name) as chunks:
-                    source = Hashed(chunks)
-                    yield from entries(source)
-                    self._require_whole(manifest, stream, source)
-
-    def _require_whole(self, manifest: Manifest, stream: Stream, source: Hashed) -> None:
-        while source.read(_PIECE):
-            pass
-        if (source.size, source.sha256) != (stream.size, stream.sha256):
-            raise self._broken(manifest, stream, f"{source.size} bytes are not the {stream.size} that were saved")
-
-    def _broken(self, manifest: Manifest, stream: Stream, reason: str) -> StrongholdError:
-        attempt, remedy = f"restore the backup {manifest.id}", "restore another backup, and find out what altered this one"
-        return StrongholdError(self.restic.host, attempt, f"in {stream.name} {reason}", remedy)
