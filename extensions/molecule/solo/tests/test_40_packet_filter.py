@@ -26,6 +26,7 @@ from lab import fleet as fleets
 from lab.fleet import Fleet
 
 WALL, MONITOR, CLIENT, STRANGER = "solo-1", "monitor-1", "client-1", "spare-1"
+STATES = "systemctl --no-pager --lines 20 status stronghold-firewall mongod; systemctl --no-pager list-jobs"
 FILE = "/etc/stronghold/firewall.nft"
 LAYERS = ("--tags", "firewall,accounts")
 A_MINUTE = 65  # seconds: the promise, and a little for looking
@@ -200,8 +201,9 @@ class TestBoot:
             f"systemd-run --property=StandardOutput=file:/root/prober timeout 90 bash /root/prober.sh {address}"
         )
         fleets.start(fleet, WALL)
-        assert until(lambda: reaches(fleet, MONITOR, hosts), 60)
-        assert until(lambda: hosts[WALL].service("mongod").is_running, 60)  # the port may answer, by a refusal, before that
+        assert until(lambda: reaches(fleet, MONITOR, hosts), 180)
+        # The port may answer, by a refusal, before that.
+        assert until(lambda: hosts[WALL].service("mongod").is_running, 180), hosts[WALL].run(STATES).stdout
         loaded = int(hosts[WALL].check_output("systemctl show stronghold-firewall -P ExecMainExitTimestampMonotonic"))
         began = int(hosts[WALL].check_output("systemctl show mongod -P ExecMainStartTimestampMonotonic"))
         assert 0 < loaded < began
