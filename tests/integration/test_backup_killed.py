@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,12 +98,21 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
         yield made
 
 
-def children(pid: int) -> list[int]:
-    """Of a process that may be gone."""
+def below(pid: int) -> list[int]:
+    """All that a process has started that still runs, which may be gone."""
     try:
-        return [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
+        children = [int(one) for task in Path(f"/proc/{pid}/task").iterdir() for one in (task / "children").read_text().split()]
     except OSError:
         return []
+    return [found for child in children for found in (child, *below(child))]
+
+
+def is_over(pid: int) -> bool:
+    """Also of one for which nobody has asked yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 @pytest.mark.parametrize("victim", VICTIMS)
@@ -112,10 +122,13 @@ def test_whatever_is_killed_leaves_no_half_backup(host: Host, victim: str, turn:
     before = host.listed()
     with host.begin("run") as process:
         time.sleep(host.seconds * share)
-        pids = {"program": [process.pid], "restic": children(process.pid), "mongod": [host.server.process.pid]}  # type: ignore[union-attr]
+        started = below(process.pid)
+        pids = {"program": [process.pid], "restic": started, "mongod": [host.server.process.pid]}  # type: ignore[union-attr]
         for pid in pids[victim]:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         process.communicate(timeout=120)
+    until(lambda: all(map(is_over, started)), 60)  # a restic without its program may still save what it has got
     if victim == "mongod":
         host.server.stop(kill=True)
         host.server.start()
