@@ -211,7 +211,7 @@ def fetch_one_of_ten(bench: Bench) -> Tenth:
     streams = [
         stream
         for stream in Capture(Login("127.0.0.1", bench.server.port, tls=False), restic).run().streams
-        if stream.name.startswith("bench")
+        if stream.name.startswith("database-bench")
     ]
 
     def fetch(wanted: Sequence[Stream]) -> float:
