@@ -55,7 +55,7 @@ def _exact(text: str) -> Timestamp:
     except ValueError:
         found = None
     fits = isinstance(found, dict) and set(found) == {"t", "i"}
-    if not fits or not all(type(one) is int and 0 <= one <= _MOST for one in found.values()):
+    if not fits or not all(isinstance(one, int) and not isinstance(one, bool) and 0 <= one <= _MOST for one in found.values()):
         raise ValueError(f'{text!r} is no exact cluster time, such as {{"t": 1767225600, "i": 3}}')
     return found["t"], found["i"]
 
