@@ -97,10 +97,10 @@ class Bench:
                 "text": self.pool[begin : begin + length],
             }
 
-    def insert(self, client: pymongo.MongoClient[dict[str, Any]], numbers: range) -> None:
+    def insert(self, client: pymongo.MongoClient[dict[str, Any]], numbers: range, database: str = "bench") -> None:
         documents = self.made(numbers)
         while many := list(itertools.islice(documents, max(1, BATCH // self.document))):
-            client.bench.orders.insert_many(many, ordered=False)
+            client[database].orders.insert_many(many, ordered=False)
 
     def scatter(self, client: pymongo.MongoClient[dict[str, Any]]) -> None:
         """One in a hundred, everywhere."""
@@ -199,11 +199,8 @@ def measure(bench: Bench) -> Measured:
 def fetch_one_of_ten(bench: Bench) -> Tenth:
     with bench.server.client() as client:
         progress(f"ten databases with {bench.count} documents of {bench.document} bytes")
-        each = bench.count // 10
         for number in range(10):
-            documents = bench.made(range(each))
-            while many := list(itertools.islice(documents, max(1, BATCH // bench.document))):
-                client[f"bench{number}"].orders.insert_many(many, ordered=False)
+            bench.insert(client, range(bench.count // 10), f"bench{number}")
     password = bench.home / "password"
     password.write_text(PASSWORD)
     restic = Restic("bench", Place(str(bench.home / "ours"), str(password), str(bench.home / "cache"), program=str(RESTIC)))

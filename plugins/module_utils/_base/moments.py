@@ -9,7 +9,7 @@ PRIVATE to the collection.
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 
 def parse(spelled: str) -> datetime:
@@ -28,6 +28,11 @@ def text(time: datetime | float, timespec: str = "seconds") -> str:
     """ISO 8601 in UTC of a time, or of seconds since 1970; ``timespec`` as of ``datetime.isoformat``."""
     aware = in_utc(time) if isinstance(time, datetime) else datetime.fromtimestamp(time, timezone.utc)
     return aware.isoformat(timespec=timespec).replace("+00:00", "Z")
+
+
+def is_recent(time: datetime, span: timedelta, now: datetime) -> bool:
+    """Whether less than ``span`` has gone by since then; not of a time yet to come, by a clock that is or was wrong."""
+    return timedelta(0) <= now - time < span
 
 
 def in_utc(time: datetime) -> datetime:

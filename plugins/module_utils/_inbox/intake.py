@@ -13,7 +13,7 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import NamedTuple
 
@@ -237,8 +237,7 @@ class Intake:
 
 
 def _is_of_today(time_of: str) -> bool:
-    """As something of a clock that was ahead is not: it would be so until then."""
-    return timedelta(0) <= datetime.now(timezone.utc) - moments.parse(time_of) < DAY
+    return moments.is_recent(moments.parse(time_of), DAY, datetime.now(timezone.utc))
 
 
 def intake(settings: IntakeSettings, tell: Tell) -> list[StrongholdError]:

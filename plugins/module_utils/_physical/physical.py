@@ -180,7 +180,7 @@ def _is_due(restic: Restic) -> bool:
         if tag.startswith(OF_BACKUP) and one.host == restic.host
     ]
     now = datetime.now(timezone.utc)
-    return not any(timedelta(0) <= now - time_of < YOUNG for time_of in begun)
+    return not any(moments.is_recent(time_of, YOUNG, now) for time_of in begun)
 
 
 def _await_turn(settings: PhysicalSettings) -> None:

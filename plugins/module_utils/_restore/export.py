@@ -17,6 +17,7 @@ from itertools import chain
 from pathlib import Path
 from shlex import quote
 
+from ansible_collections.stronghold.mongodb.plugins.module_utils._base import files
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.encryption import is_kept_from_disks
 from ansible_collections.stronghold.mongodb.plugins.module_utils._base.errors import StrongholdError
 from ansible_collections.stronghold.mongodb.plugins.module_utils._oplog.entries import Entry
@@ -57,7 +58,7 @@ def export(restic: Restic, way: Way, log: Iterable[Entry], folder: Path, *, in_c
                 whole(restic, way.base, stream, partial(_copy, path=growing / stream.name))
         if way.replays:
             _write_log(chain(own_log(restic, way.base), log), way, growing / LOG)
-        _write(growing / README, _readme(way))
+        files.write(growing / README, _readme(way).encode(), 0o600)
         growing.rename(folder)
     except OSError as error:
         raise _refused(restic, f"{folder} cannot be written ('{error.strerror}')", "name another folder, or make room") from error
@@ -96,11 +97,6 @@ def _write_log(log: Iterable[Entry], way: Way, path: Path) -> None:
             if last < entry.position.at <= way.to:
                 into.write(entry.raw)
                 last = entry.position.at
-
-
-def _write(path: Path, text: str) -> None:
-    with open(path, "xb", opener=_private) as into:
-        into.write(text.encode())
 
 
 def _private(path: str, flags: int) -> int:

@@ -69,7 +69,7 @@ class Outcomes:
         """Whether the last one was a week ago, or is yet to come by the clock, failed, or compared nothing."""
         if self.good is None or not self.good.compared or self.last != self.good:
             return True
-        return not timedelta(0) <= (now or datetime.now(timezone.utc)) - moments.parse(self.good.at) < EACH
+        return not moments.is_recent(moments.parse(self.good.at), EACH, now or datetime.now(timezone.utc))
 
 
 def _read(found: Mapping[str, Any] | None) -> Outcome | None:
